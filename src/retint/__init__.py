@@ -1,0 +1,40 @@
+"""retint colours old black-and-white photographs.
+
+>>> import retint
+>>> retint.colorize_photo("grandma.jpg", "grandma-color.jpg")
+
+Names are imported when they are first used, so that `import retint` alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retint.errors import RetintError
+    from retint.pipelines.photo import colorize_photo
+    from retint.rendering import Colorizer, load_colorizer
+
+__version__ = "0.1.0"
+
+__all__ = ["Colorizer", "RetintError", "__version__", "colorize_photo", "load_colorizer"]
+
+_HOMES = {
+    "Colorizer": "retint.rendering",
+    "RetintError": "retint.errors",
+    "colorize_photo": "retint.pipelines.photo",
+    "load_colorizer": "retint.rendering",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,187 @@
+"""`retint colorize`: photographs in, photographs in colour out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+import click
+
+from retint.errors import RetintError, UnknownModelError, WeightsError
+
+if TYPE_CHECKING:
+    from retint.pipelines.inputs import Source
+    from retint.pipelines.outputs import Destination
+    from retint.rendering import Colorizer
+
+_RENDER_FACTORS = (4, 128)  # retint.rendering's, which is not imported for --help
+
+
+def _render_factor(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> int | Literal["auto"] | None:
+    """A number, or `auto`."""
+    if value is None or value == "auto":
+        return value
+    return click.IntRange(*_RENDER_FACTORS)(value, parameter, context)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    help="A file for one input, a folder for several or for a folder, - for stdout. "
+    "By default the result lies beside its input as NAME-color.EXT (for an address: in the current folder).",
+)
+@click.option(
+    "-m", "--model", default="lite", show_default=True, help="lite, artistic, stable, video, or a weights file."
+)
+@click.option(
+    "-r",
+    "--render-factor",
+    callback=_render_factor,
+    metavar="N|auto",
+    help="Size of the square that the network sees, in units of 16 px; larger shows it more detail and takes longer. "
+    "By default the model's own; auto: not much finer than the picture.",
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option(
+    "--compare", is_flag=True, help="Save before and after side by side, too, as NAME-compare.EXT beside the result."
+)
+@click.option("--watermark", is_flag=True, help="Put a visible mark into a corner. (The metadata always has one.)")
+@click.option("--recursive", is_flag=True, help="Go into sub-folders; below -o they are mirrored.")
+@click.option("--overwrite", is_flag=True, help="Replace results that exist; else these inputs are skipped as done.")
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    metavar="1..100",
+    help="For JPEG, WebP, AVIF and HEIC. By default the input's, and 92 at least.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout for every input.")
+@click.option("--offline", is_flag=True, help="Leave the network alone.")
+@click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
+def colorize(
+    inputs: tuple[str, ...],
+    output: str | None,
+    model: str,
+    render_factor: int | Literal["auto"] | None,
+    device: Literal["auto", "cpu", "cuda", "mps"],
+    compare: bool,
+    watermark: bool,
+    recursive: bool,
+    overwrite: bool,
+    quality: int | None,
+    as_json: bool,
+    offline: bool,
+    debug: bool,
+) -> None:
+    """Colour photographs.
+
+    INPUT is a photograph (JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP, GIF), a folder, a glob pattern, an http(s) address,
+    or - for stdin, whose result goes to stdout. Results have the size, the format and the metadata of their inputs
+    (BMP and GIF become PNG), and say in their metadata that a machine made the colours.
+
+    Exit codes: 0 all done; 1 some inputs failed, each with a line on stderr, and the others are done; 2 the command
+    itself was wrong; 130 interrupted, and the same command goes on where it stopped.
+    """
+    from retint.cli.report import Report
+    from retint.pipelines.batch import colorize_batch
+    from retint.pipelines.outputs import Namer
+    from retint.pipelines.photo import PhotoOptions
+
+    sources, destination = _plan(inputs, output, recursive=recursive)
+    _refuse_contradictions(sources, destination, compare=compare, as_json=as_json)
+    _refuse_unknown(model)
+    batch = colorize_batch(
+        sources,
+        Namer(destination, sources, compare=compare),
+        _loader(model, device, offline=offline),
+        PhotoOptions(render_factor=render_factor, watermark=watermark, overwrite=overwrite, quality=quality),
+        offline=offline,
+        stdin=_unbuffered_stdin(),
+    )
+    report = Report(sources, as_json=as_json, debug=debug)
+    with closing(batch), report:
+        try:
+            for outcome in batch:
+                report.add(outcome)
+        except RetintError as error:
+            report.give_up(error)
+            raise
+    if report.failed:
+        raise click.exceptions.Exit(1)
+
+
+def _plan(inputs: tuple[str, ...], output: str | None, *, recursive: bool) -> tuple[list[Source], Destination]:
+    """Gather the inputs, and tell where results go."""
+    from retint.pipelines.inputs import gather
+    from retint.pipelines.outputs import choose_destination
+
+    try:
+        sources = gather(inputs, recursive=recursive, avoid=None if output in (None, "-") else Path(output))
+        return sources, choose_destination(output, sources)
+    except RetintError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _refuse_contradictions(sources: list[Source], destination: Destination, *, compare: bool, as_json: bool) -> None:
+    if any(source.place == "stdin" for source in sources) and sys.stdin.isatty():
+        raise click.UsageError("- reads a picture from stdin, which is a terminal; pipe one in, or name a file")
+    if destination.place != "stdout":
+        return
+    if as_json:
+        raise click.UsageError("--json and a picture cannot share stdout; name a file with -o")
+    if compare:
+        raise click.UsageError("--compare lies beside the result, and stdout has no beside; name a file with -o")
+    if sys.stdout.isatty():
+        raise click.UsageError("the picture would go to the terminal; redirect stdout, or name a file with -o")
+
+
+def _refuse_unknown(model: str) -> None:
+    """Tell of a wrong -m at once, rather than when the first photograph is read."""
+    from retint.weights import locate
+    from retint.weights.catalog import is_name
+
+    try:
+        locate(model)
+    except UnknownModelError as error:
+        raise click.UsageError(f"-m {model}: {error}") from error
+    except WeightsError as error:
+        if not is_name(model) and not Path(model).expanduser().is_file():
+            raise click.UsageError(f"-m {model}: {error}") from error
+        # Else it is a matter of the weights, not of the command: loading will tell, if anything is to be done at all.
+
+
+def _loader(model: str, device: Literal["auto", "cpu", "cuda", "mps"], *, offline: bool) -> Callable[[], Colorizer]:
+    """Return what loads the model, after a download with a progress bar where it is not here yet."""
+
+    def load() -> Colorizer:
+        from retint.cli.report import quiet
+        from retint.rendering import load_colorizer
+        from retint.weights import fetch, locate
+
+        if locate(model) is None:
+            from tqdm import tqdm
+
+            with tqdm(desc=f"downloading {model}", unit="B", unit_scale=True, disable=quiet(), leave=False) as bar:
+
+                def show(here: int, whole: int) -> None:
+                    bar.total = whole or None
+                    bar.update(here - bar.n)
+
+                fetch(model, offline=offline, progress=show)
+        return load_colorizer(model, device=device, offline=offline)
+
+    return load
+
+
+def _unbuffered_stdin() -> BinaryIO:
+    """Return stdin without Python's buffer, whose lock would make an interrupted read a crash at exit."""
+    buffered = sys.stdin.buffer
+    raw: BinaryIO = getattr(buffered, "raw", buffered)  # tests put a stream there that has none
+    return raw

@@ -1,0 +1,314 @@
+"""Many photographs: the next is read and the last is written while the network renders this one."""
+
+from __future__ import annotations
+
+import io
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from retint.errors import InputError, OutputError
+from retint.images import FORMATS, Photograph, read_photo
+from retint.pipelines.addresses import fetch
+from retint.pipelines.inputs import Source
+from retint.pipelines.kinds import format_promised
+from retint.pipelines.outputs import Namer, Targets
+from retint.pipelines.photo import PhotoOptions, PhotoResult, as_source, describe, is_result, recognise, save
+from retint.pipelines.room import Room
+
+if TYPE_CHECKING:
+    from retint.rendering import Colorizer
+
+MAX_STDIN_BYTES = 2 * 1024**3
+_CHUNK_BYTES = 1024**2
+_LAST_FILE_SECONDS = 60.0  # for a file that is being written or decoded when a batch is given up
+_LAST_WAIT_SECONDS = 0.3  # for what only waits
+_POLL_SECONDS = 0.1  # between looks at what has ended; waits without an end cannot be interrupted on Windows
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input."""
+
+    source: Source
+    status: Literal["done", "skipped", "failed"]
+    output: Path | None = None  # done: where it is; skipped: what is there already
+    encoded: bytes | None = None  # done, and meant for stdout: the picture itself
+    result: PhotoResult | None = None  # only when done
+    error: Exception | None = None  # only when failed; not a RetintError: a fault of the program
+    notes: tuple[str, ...] = ()  # for people, a line each: why it was skipped, or what else they should know
+
+
+@dataclass
+class _Job:
+    """One photograph in flight."""
+
+    source: Source
+    output: Path | None  # where the result is in the end, be it there already
+    targets: Targets  # what is to be written
+    before: Photograph
+    pixels: int  # of room that it holds
+    notes: tuple[str, ...]
+    seconds: float  # of work so far
+    outcome: Future[Outcome]
+    after: Photograph | None = None
+
+
+class _Need:
+    """A photograph is being read that is to be rendered: word to load the network meanwhile."""
+
+
+class _Skip(Exception):  # noqa: N818 - not an error
+    """This input needs no work."""
+
+    def __init__(self, note: str, output: Path | None = None) -> None:
+        super().__init__(note)
+        self.output = output
+
+
+def colorize_batch(
+    sources: Sequence[Source],
+    namer: Namer,
+    load: Callable[[], Colorizer],
+    options: PhotoOptions,
+    *,
+    offline: bool = False,
+    stdin: BinaryIO | None = None,
+) -> Generator[Outcome]:
+    """Colour photographs, and yield what became of each input, in their order.
+
+    Parameters
+    ----------
+    sources: what to colour, from `gather`
+    namer: names the results of exactly these sources
+    load: gives the colorizer; called once, when the first photograph needs it, and not at all when none does
+    offline: fetch no addresses
+    stdin: what is read for `-`; best unbuffered, or Python cannot end while it waits there
+
+    One input that fails, for whatever reason, ends as an outcome, and the others are done. Closing the generator stops
+    after the file that is being written; each result is at its name whole, or not at all.
+
+    Raises
+    ------
+    RetintError: from `load`; no input can be done without it
+    """
+    batch = _Batch(sources, namer, options, offline=offline, stdin=stdin)
+    try:
+        yield from batch.run(load)
+    finally:
+        batch.stop()
+
+
+class _Batch:
+    """Three threads in a row: one reads, the caller's renders, one writes. `Room` bounds what is between them."""
+
+    def __init__(
+        self, sources: Sequence[Source], namer: Namer, options: PhotoOptions, *, offline: bool, stdin: BinaryIO | None
+    ) -> None:
+        self._sources = sources
+        self._namer = namer
+        self._options = options
+        self._offline = offline
+        self._stdin = stdin
+        self._room = Room()
+        self._stopped = threading.Event()
+        self._decoding = threading.Event()
+        self._read: queue.SimpleQueue[Outcome | _Job | _Need | None] = queue.SimpleQueue()
+        self._rendered: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._colorizer: Colorizer | None = None
+        # Daemons: neither a stalled server nor a pipe that never ends may keep the program from ending.
+        self._reader = threading.Thread(target=self._read_all, name="retint-reader", daemon=True)
+        self._writer = threading.Thread(target=self._write_all, name="retint-writer", daemon=True)
+
+    def run(self, load: Callable[[], Colorizer]) -> Generator[Outcome]:
+        """Render what is read, and yield outcomes in the order of the inputs."""
+        self._reader.start()
+        self._writer.start()
+        waiting: deque[Future[Outcome]] = deque()
+        more = True
+        while more or waiting:
+            while waiting and waiting[0].done():
+                yield waiting.popleft().result()
+            if not more:
+                time.sleep(_POLL_SECONDS / 10)
+                continue
+            try:
+                item = self._read.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(item, Outcome):
+                waiting.append(_finished(item))
+            elif isinstance(item, _Need):
+                self._colorizer = self._colorizer or load()  # while the first photograph is still being read
+            elif item is not None:
+                waiting.append(item.outcome)
+                self._render(item)
+            else:
+                more = False
+
+    def stop(self) -> None:
+        """End both threads: the writer after the file it is at, the reader when it next looks."""
+        self._stopped.set()
+        self._room.close()
+        self._rendered.put(None)
+        # The reader may hang at a server, and is not waited for then; but to leave a decoder to itself while Python
+        # ends is asking for a crash.
+        _join(self._writer, _LAST_FILE_SECONDS)
+        _join(self._reader, _LAST_FILE_SECONDS if self._decoding.is_set() else _LAST_WAIT_SECONDS)
+
+    # the reader's thread
+
+    def _read_all(self) -> None:
+        many = len(self._sources) > 1 or any(source.from_folder for source in self._sources)
+        for source in self._sources:
+            if self._stopped.is_set():
+                return
+            try:
+                self._read.put(self._open(source, many=many))
+            except _Skip as skip:
+                self._read.put(Outcome(source, "skipped", skip.output, notes=(str(skip),)))
+            except Exception as error:
+                # Whatever is wrong with one file, the others are done.
+                self._read.put(Outcome(source, "failed", error=error))
+        self._read.put(None)
+
+    def _open(self, source: Source, *, many: bool) -> _Job:
+        """Do for one input all that comes before rendering."""
+        if source.error is not None:
+            raise source.error
+        if source.earlier_result:
+            raise _Skip("is a result of an earlier run, by its name; name it alone to colour it again")
+        started = time.monotonic()
+        if source.place == "address":  # what is there already need not be fetched again
+            promised = format_promised(source.relative.suffix)
+            if promised is not None:
+                self._missing(self._namer.targets_of(source, promised))
+        content = self._content_of(source)
+        format = recognise(content, source.shown) or format_promised(source.relative.suffix) or "PNG"
+        targets = self._namer.targets_of(source, format)
+        missing = self._missing(targets)
+        self._read.put(_Need())
+        pixels = self._room.enter()
+        try:
+            self._decoding.set()
+            if self._stopped.is_set():
+                raise _Skip("was not come to")
+            before = read_photo(as_source(content, source.shown))
+            if many and is_result(before):
+                raise _Skip("is a result of retint, by its metadata; name it alone to colour it again")
+        except BaseException:
+            self._room.leave(pixels)
+            raise
+        finally:
+            self._decoding.clear()
+        pixels = self._room.correct(pixels, before.width * before.height)
+        notes = _suffix_notes(source, before)
+        seconds = time.monotonic() - started
+        return _Job(source, targets.result, missing, before, pixels, notes, seconds, Future())
+
+    def _missing(self, targets: Targets) -> Targets:
+        """Return targets without what is there already; _Skip when nothing is missing."""
+        if self._options.overwrite or not targets.all:
+            return targets
+        wanted = (targets.result, targets.compare)
+        missing = Targets(*(None if path is None or path.exists() else path for path in wanted))
+        if not missing.all:
+            raise _Skip(f"is done already: {targets.result} exists; --overwrite does it again", targets.result)
+        return missing
+
+    def _content_of(self, source: Source) -> Path | bytes:
+        if source.place == "stdin":
+            return self._read_stdin()
+        if source.place == "address":
+            if self._offline:
+                raise InputError(f"{source.shown}: is an address, and --offline was asked for; name a file")
+            return fetch(source.shown)
+        assert source.path is not None
+        # Pipes and devices, say the shell's <(...), give what they hold only once.
+        return source.path if source.path.is_file() or not source.path.exists() else source.path.read_bytes()
+
+    def _read_stdin(self) -> bytes:
+        assert self._stdin is not None
+        content = bytearray()
+        while chunk := self._stdin.read(_CHUNK_BYTES):
+            content += chunk
+            if len(content) > MAX_STDIN_BYTES:
+                raise InputError(f"-: more than {MAX_STDIN_BYTES / 1024**3:g} GiB came in; name the file instead")
+        return bytes(content)
+
+    # the caller's thread
+
+    def _render(self, job: _Job) -> None:
+        started = time.monotonic()
+        colorizer = self._colorizer
+        assert colorizer is not None  # its _Need came before it
+        try:
+            job.after = colorizer.colorize(job.before, self._options.render_factor, watermark=self._options.watermark)
+        except Exception as error:
+            self._room.leave(job.pixels)
+            job.outcome.set_result(Outcome(job.source, "failed", error=error))
+            return
+        job.seconds += time.monotonic() - started
+        self._rendered.put(job)
+
+    # the writer's thread
+
+    def _write_all(self) -> None:
+        while (job := self._rendered.get()) is not None and not self._stopped.is_set():
+            try:
+                outcome = self._save(job)
+            except Exception as error:
+                # As in the reader.
+                outcome = Outcome(job.source, "failed", error=error)
+            self._room.leave(job.pixels)
+            job.outcome.set_result(outcome)
+
+    def _save(self, job: _Job) -> Outcome:
+        started = time.monotonic()
+        after = job.after
+        assert after is not None
+        assert self._colorizer is not None
+        stream = io.BytesIO()
+        if not job.targets.all:
+            notes = save(job.before, after, stream, self._colorizer, self._options)
+        else:
+            folder = job.targets.all[0].parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another -o") from error
+            notes = save(job.before, after, job.targets, self._colorizer, self._options)
+        job.seconds += time.monotonic() - started
+        result = describe(
+            after, job.targets, self._colorizer, self._options, notes=(*job.notes, *notes), seconds=job.seconds
+        )
+        encoded = None if job.targets.all else stream.getvalue()
+        return Outcome(job.source, "done", job.output, encoded, result, notes=result.notes)
+
+
+def _join(thread: threading.Thread, seconds: float) -> None:
+    """Wait for a thread in small steps: one long wait cannot be interrupted on Windows."""
+    deadline = time.monotonic() + seconds
+    while thread.is_alive() and time.monotonic() < deadline:
+        thread.join(_POLL_SECONDS)
+
+
+def _finished(outcome: Outcome) -> Future[Outcome]:
+    future: Future[Outcome] = Future()
+    future.set_result(outcome)
+    return future
+
+
+def _suffix_notes(source: Source, photo: Photograph) -> tuple[str, ...]:
+    """Tell of a name that does not fit the content: the result's name will look strange beside it."""
+    promised = format_promised(source.relative.suffix)
+    if source.place == "stdin" or promised in (None, photo.format):
+        return ()
+    usual = FORMATS[photo.format].suffixes[0]
+    return (f"holds a {photo.format} picture in spite of its name; {usual} would be its suffix",)

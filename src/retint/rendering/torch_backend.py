@@ -1,0 +1,177 @@
+"""Torch as an engine: published weights as they are, and GPUs. Needs the `torch` extra."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from retint.errors import MissingExtraError, RenderError, RenderMemoryError
+
+try:
+    import torch
+except ImportError as missing:
+    raise MissingExtraError(
+        "weights in torch's format need torch, which is not installed; do this: pip install 'retint[torch]'"
+    ) from missing
+from torch import Tensor
+
+from retint.networks.checkpoints import build_from, read_checkpoint
+from retint.networks.folding import fold
+from retint.networks.generator import Generator
+from retint.networks.lean import LeanGenerator
+from retint.rendering.memory import cores_available, memory_available
+from retint.rendering.network import Floats, NetworkInfo
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+# Peak bytes per pixel of a render, beyond the loaded network; measured by benchmarks/artistic_cpu.py --memory
+_LEAN_BYTES_PER_PIXEL = {"artistic": 1600, "stable": 1700, "video": 1700, "lite": 700}
+_PLAIN_BYTES_PER_PIXEL = {"artistic": 7600, "stable": 7600, "video": 7600, "lite": 1500}  # in float32
+_DEFAULT_RENDER_FACTOR = {"artistic": 35, "stable": 35, "video": 21, "lite": 24}  # where neither caller nor file says
+_OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "bad allocation")
+
+
+class TorchNetwork:
+    """A generator on torch. Made by `load_torch_network`; satisfies `retint.rendering.network.Network`."""
+
+    def __init__(self, generator: Generator, info: NetworkInfo, *, precision: Precision = "auto") -> None:
+        """Takes the generator apart (`fold`).
+
+        info: its device is where the network goes: "cpu", "cuda" or "mps"
+
+        Raises RenderError for a precision that the device cannot compute in, RenderMemoryError.
+        """
+        self.info = info
+        self._device = torch.device(info.device)
+        self.precision = _choose_precision(self._device, precision)
+        self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        self._lean = info.device == "cpu" and self.precision == "fp32"
+        with _MemoryErrors(self._device, "the weights"):
+            folded = fold(generator)
+            if self._lean:
+                self._network: torch.nn.Module = LeanGenerator(folded)
+            else:
+                self._network = folded.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def run(self, batch: Floats) -> Floats:
+        if self._device.type == "cpu" and torch.get_num_threads() > cores_available():
+            torch.set_num_threads(cores_available())  # more only make threads wait for each other
+        with _MemoryErrors(self._device, f"a render of {batch.shape[-1]} px"):
+            x = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device, self._dtype)
+            y: Tensor = self._network(x.contiguous(memory_format=torch.channels_last))
+            return y.float().contiguous().cpu().numpy()
+
+    def bytes_needed(self, side: int) -> int:
+        if self._lean:
+            return _LEAN_BYTES_PER_PIXEL[self.info.variant] * side * side
+        half = 2 if self.precision == "bf16" else 1
+        return _PLAIN_BYTES_PER_PIXEL[self.info.variant] * side * side // half
+
+    def bytes_free(self) -> int | None:
+        if self._device.type == "cpu":
+            return memory_available()
+        if self._device.type == "cuda":
+            free, _total = torch.cuda.mem_get_info()
+            return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return None
+
+
+class _MemoryErrors:
+    """Within it, torch's ways to run out of memory become RenderMemoryError, its other failures RenderError."""
+
+    def __init__(self, device: torch.device, what: str) -> None:
+        self._device, self._what = device, what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if not isinstance(error, (RuntimeError, MemoryError)):
+            return
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        exhausted = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        if exhausted or any(word in text.lower() for word in _OUT_OF_MEMORY):
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            raise RenderMemoryError(f"{self._what} did not fit into memory: {text}") from error
+        raise RenderError(f"torch failed on {self._what}: {text}") from error
+
+
+def load_torch_network(
+    path: Path,
+    *,
+    name: str | None = None,
+    default_render_factor: int | None = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> TorchNetwork:
+    """The generator of a torch weights file, ready to render.
+
+    name: for people and metadata; the file's stem if not given. "video" in it tells DeOldify's video weights from the
+        stable ones, whose keys are the same
+    device: "auto" takes CUDA or MPS where there is one, else the CPU
+    precision: "auto" takes bf16 where the device computes faster in it (`_choose_precision`), else fp32
+
+    Raises WeightsError for a file that is no generator, RenderError for a device or precision that is not there.
+    """
+    chosen = _choose_device(device)
+    name = name or path.stem
+    checkpoint = read_checkpoint(path)
+    if checkpoint.variant == "stable" and "video" in name.lower():
+        checkpoint = dataclasses.replace(checkpoint, variant="video")
+    generator = build_from(checkpoint, path.name)
+    info = NetworkInfo(
+        name=name,
+        variant=checkpoint.variant,
+        version=checkpoint.version or digest(path),
+        head=generator.variant.head,
+        default_render_factor=default_render_factor or _DEFAULT_RENDER_FACTOR[checkpoint.variant],
+        engine="torch",
+        device=chosen,
+    )
+    del checkpoint  # and with it the file's own tensors, which folding would otherwise keep
+    return TorchNetwork(generator, info, precision=precision)
+
+
+def digest(path: Path) -> str:
+    """The head of a file's SHA-256, eight hex digits: the version of weights that say none."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            sha256.update(block)
+    return sha256.hexdigest()[:8]
+
+
+def _choose_device(device: Device) -> Literal["cpu", "cuda", "mps"]:
+    offered: list[Literal["cpu", "cuda", "mps"]] = []
+    if torch.cuda.is_available():
+        offered.append("cuda")
+    if torch.backends.mps.is_available():
+        offered.append("mps")
+    offered.append("cpu")
+    if device == "auto":
+        return offered[0]
+    if device not in offered:
+        raise RenderError(f"got device {device!r}, and torch finds only {', '.join(offered)} here; take one of these")
+    return device
+
+
+def _choose_precision(device: torch.device, precision: Precision) -> Literal["fp32", "bf16"]:
+    """bf16 only where the hardware multiplies it, and on "auto" only where that is faster."""
+    if device.type == "cuda":
+        able = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere; earlier ones emulate it
+    elif device.type == "cpu":
+        # AMX; AVX512_BF16 alone is no faster than Winograd's fp32. Torch before 2.7 cannot tell
+        able = bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+    else:
+        able = False  # Apple's GPUs gain nothing
+    if precision == "bf16" and not able and device.type != "cpu":
+        raise RenderError(f"got precision 'bf16', which this {device.type} device does not multiply; take 'fp32'")
+    if precision == "auto":
+        return "bf16" if able else "fp32"
+    return precision

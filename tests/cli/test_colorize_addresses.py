@@ -1,0 +1,101 @@
+"""Addresses, from a real server to files."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from retint.pipelines import addresses, batch
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder; /moved/ redirects into it."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/moved/"):
+            self.send_response(301)
+            self.send_header("Location", self.path.removeprefix("/moved"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that closing waits for all
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory, photo_bytes) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "old").mkdir()
+    (folder / "old" / "grand ma.jpg").write_bytes(photo_bytes())
+    (folder / "old" / "photo").write_bytes(photo_bytes("PNG"))
+    (folder / "page.jpg").write_text("<!DOCTYPE html><p>Please log in")
+    (folder / "page.html").write_text("<!DOCTYPE html><p>Gallery")
+    with Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def formats(folder: Path) -> dict[str, str | None]:
+    found = {}
+    for path in folder.glob("*"):
+        with Image.open(path) as image:
+            found[path.name] = image.format
+    return found
+
+
+def test_results_lie_in_the_current_folder(retint, here: Path, site: str):
+    result = retint("colorize", f"{site}/old/grand%20ma.jpg?width=800", f"{site}/old/photo")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert formats(here) == {"a.jpg": "JPEG", "b.png": "PNG", "grand ma-color.jpg": "JPEG", "photo-color.png": "PNG"}
+
+
+def test_redirects_are_followed_and_o_is_obeyed(retint, here: Path, site: str):
+    assert retint("colorize", f"{site}/moved/old/photo", "-o", "new.tif").exit_code == 0
+    assert retint("colorize", f"{site}/moved/old/grand ma.jpg", "a.jpg", "-o", "out").exit_code == 0
+    assert formats(here / "out") == {"grand ma.jpg": "JPEG", "a.jpg": "JPEG"}
+    assert (here / "new.tif").exists()
+
+
+def test_each_failure_is_one_line_and_the_rest_is_done(retint, here: Path, site: str):
+    bad = [f"{site}/gone.jpg", f"{site}/page.html", f"{site}/page.jpg", "ftp://127.0.0.1/a.jpg"]
+    result = retint("colorize", *bad, f"{site}/old/photo")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert [line.startswith(f"{address}: ") for line, address in zip(lines, bad, strict=True)] == [True] * 4
+    for line, words in zip(lines, ("404", "web page", "web page", "only http and https"), strict=True):
+        assert words in line
+    assert formats(here) == {"a.jpg": "JPEG", "b.png": "PNG", "photo-color.png": "PNG"}
+
+
+def test_too_large_is_told(retint, here: Path, site: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(batch, "fetch", functools.partial(addresses.fetch, max_bytes=100))
+    result = retint("colorize", f"{site}/old/photo")
+    assert result.exit_code == 1
+    assert "larger than" in result.stderr
+
+
+def test_what_is_done_is_not_done_again(retint, here: Path, site: str):
+    assert retint("colorize", f"{site}/old/grand%20ma.jpg").exit_code == 0
+    assert "is done already" in retint("colorize", f"{site}/old/grand%20ma.jpg").stderr
+
+
+def test_offline_names_the_address(retint, here: Path, site: str):
+    result = retint("colorize", f"{site}/old/photo", "a.jpg", "--offline")
+    assert result.exit_code == 1
+    assert result.stderr == f"{site}/old/photo: is an address, and --offline was asked for; name a file\n"
+    assert (here / "a-color.jpg").exists()
