@@ -1,7 +1,10 @@
-"""Figures of a model on photographs by the field's protocol: python benchmarks/quality.py VAL_TAR [MODEL] [--render-factor N]
+"""Figures of a model on photographs by the field's protocol.
+
+python benchmarks/quality.py VAL_TAR [MODEL] [--render-factor N ...]
 
 Prints a Markdown table: the model, the grey and the true pictures. Needs the torch extra (for the feature network).
-Pictures are stretched to 256x256; the render is merged by the colorizer as for a user, then Lab lightness is the true one.
+Pictures are stretched to 256x256; the colorizer merges its render as for a user, then Lab lightness is set to the true
+one.
 """
 
 from __future__ import annotations

@@ -54,11 +54,37 @@ def test_strips_leave_no_seam():
     chroma = (rng.standard_normal((40, 40, 2)) * 0.1).astype(np.float32)
     height = 3 * STRIP + 17
     merged = merge_chroma(np.full((height, 70), 30000, np.uint16), chroma)
-    planes = [np.asarray(Image.fromarray(chroma[..., i]).resize((70, height), Image.Resampling.BILINEAR)) for i in range(2)]
+    planes = [
+        np.asarray(Image.fromarray(chroma[..., i]).resize((70, height), Image.Resampling.BILINEAR)) for i in range(2)
+    ]
     expected_red = 30000 + planes[1] * 65535 / 0.877
     inside = (expected_red > 20000) & (expected_red < 40000) & (np.abs(planes[0]) < 0.1)
     assert inside.mean() > 0.2
     assert np.abs(merged[..., 0] - expected_red)[inside].max() < 8
+
+
+def test_a_guide_puts_the_chroma_edge_where_the_luma_edge_is():
+    full = np.full((160, 160), 60, np.uint8)
+    full[:, 83:] = 190  # between two cells of the render
+    guide = np.asarray(Image.fromarray(full).resize((16, 16), Image.Resampling.BILINEAR))
+    bright = (guide.astype(np.float32) - 60) / 130
+    chroma = np.stack([-0.08 * bright, 0.1 * bright], axis=-1)
+    wanted = np.where(full == 190, 0.1, 0.0)
+
+    def error(merged: np.ndarray) -> float:
+        return float(np.abs(chroma_of(merged)[..., 1] - wanted)[:, 70:96].mean())
+
+    plain, guided = error(merge_chroma(full, chroma)), error(merge_chroma(full, chroma, guide))
+    assert guided < 0.4 * plain
+
+
+def test_a_guide_keeps_flat_chroma_flat_and_luma_exact():
+    grey = np.random.default_rng(5).integers(60, 190, (300, 50)).astype(np.uint8)
+    chroma = np.full((20, 24, 2), (-0.05, 0.06), np.float32)
+    guide = np.asarray(Image.fromarray(grey).resize((24, 20), Image.Resampling.BILINEAR))
+    merged = merge_chroma(grey, chroma, guide)
+    assert np.array_equal(merged, merge_chroma(grey, chroma))
+    assert np.array_equal(luma(merged), grey)
 
 
 def test_chroma_survives_a_round_trip():

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+from retint.images.photograph import Pixels
+
 Chroma = NDArray[np.float32]
 
 # ITU-R BT.601-7, 2.5.1
@@ -86,11 +87,13 @@ def _saturate(values: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.clip(values, 0, 255)
 
 
-def merge_chroma(original: Pixels, chroma: Chroma) -> Pixels:
+def merge_chroma(original: Pixels, chroma: Chroma, guide: NDArray[np.uint8] | None = None) -> Pixels:
     """Luma from the photograph, chroma from a render of any size; every pixel keeps its luma.
 
     original: (H, W) or (H, W, 3), uint8 or uint16
-    chroma:   (h, w, 2) float32; resized bilinearly to (H, W)
+    chroma:   (h, w, 2) float32
+    guide:    (h, w) uint8, the grey picture at the render's size. With it the chroma is brought to (H, W) along the
+              photograph's own edges (`guided_planes`); without it bilinearly
 
     Returns (H, W, 3) of original's dtype, whose BT.601 luma, rounded, is the original's. Eyes resolve luma finer than
     chroma, so a small render is enough.
@@ -99,14 +102,50 @@ def merge_chroma(original: Pixels, chroma: Chroma) -> Pixels:
     height, width = y_full.shape
     full = np.iinfo(original.dtype).max
     out = np.empty((height, width, 3), dtype=original.dtype)
-    planes = [Image.fromarray(np.ascontiguousarray(chroma[..., index]), mode="F") for index in range(2)]
+    planes_apart = np.moveaxis(chroma if guide is None else guided_planes(chroma, guide), -1, 0)
+    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes_apart]
     for rows in _strips(height):
         scale = chroma.shape[0] / height
         box = (0.0, rows.start * scale, float(chroma.shape[1]), min(rows.stop * scale, chroma.shape[0]))
         size = (width, rows.stop - rows.start)
-        u, v = (np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=box)) * full for plane in planes)
-        out[rows] = _with_chroma(y_full[rows].astype(np.float32), u, v, full)
+        y = y_full[rows].astype(np.float32)
+        resized = [np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=box)) for plane in planes]
+        if guide is None:
+            u, v = (plane * full for plane in resized)
+        else:
+            u, v = resized[0] * y + resized[2] * full, resized[1] * y + resized[3] * full
+        out[rows] = _with_chroma(y, u, v, full)
     return out
+
+
+GUIDE_RADIUS = 4  # px of the render; with GUIDE_SOFTNESS the best of nine settings (docs/decisions/004)
+GUIDE_SOFTNESS = 4e-3  # variance of luma (in 0..1) under which an edge counts as texture
+
+
+def guided_planes(chroma: Chroma, guide: NDArray[np.uint8]) -> Chroma:
+    """Chroma as local lines over luma, chroma = slope * luma + offset: fast guided filter, arXiv 1505.00996.
+
+    chroma: (h, w, 2) float32; guide: (h, w) uint8. Returns (h, w, 4) float32: slope of U, of V, offset of U, of V, luma
+    in 0..1. Resized and laid over luma of full size they give chroma whose edges are the photograph's.
+    """
+    y = guide[..., None].astype(np.float64) / 255
+    mean_y, mean_c = _box_mean(y), _box_mean(chroma.astype(np.float64))
+    slope = (_box_mean(y * chroma) - mean_y * mean_c) / (_box_mean(y * y) - mean_y**2 + GUIDE_SOFTNESS)
+    offset = mean_c - slope * mean_y
+    return _box_mean(np.concatenate([slope, offset], axis=-1)).astype(np.float32)
+
+
+def _box_mean(planes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over (2 r + 1) squared px of `(h, w, n)`, edges repeated."""
+    for axis in (0, 1):
+        pad = [(0, 0)] * 3
+        pad[axis] = (GUIDE_RADIUS + 1, GUIDE_RADIUS)
+        sums = np.cumsum(np.pad(planes, pad, mode="edge"), axis=axis)
+        width = 2 * GUIDE_RADIUS + 1
+        upper, lower = [slice(None)] * 3, [slice(None)] * 3
+        upper[axis], lower[axis] = slice(width, None), slice(None, -width)
+        planes = (sums[tuple(upper)] - sums[tuple(lower)]) / width
+    return planes
 
 
 def _with_chroma(y: Chroma, u: Chroma, v: Chroma, full: int) -> NDArray[np.float32]:

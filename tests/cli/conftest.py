@@ -4,7 +4,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,18 +76,27 @@ def retint(here: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
-def start(here: Path) -> Callable[..., subprocess.Popen[bytes]]:
+def start(here: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Starts the command as a process of its own in the current folder, as `retint` does, with a slow fake network."""
+    started: list[subprocess.Popen[bytes]] = []
 
     def popen(*arguments: str, delay: float = 0, **more: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "DELAY": str(delay), "PYTHONUNBUFFERED": "1", **more}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", DRIVER, *arguments],
             cwd=here,
-            env=environment,
+            env={**os.environ, "DELAY": str(delay), "PYTHONUNBUFFERED": "1", **more},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        started.append(process)
+        return process
 
-    return popen
+    yield popen
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()

@@ -94,8 +94,11 @@ def test_what_is_done_is_not_done_again(retint, here: Path, site: str):
     assert "is done already" in retint("colorize", f"{site}/old/grand%20ma.jpg").stderr
 
 
-def test_offline_names_the_address(retint, here: Path, site: str):
-    result = retint("colorize", f"{site}/old/photo", "a.jpg", "--offline")
+@pytest.mark.parametrize("option", [["--offline"], []])
+def test_offline_names_the_address(retint, here: Path, site: str, option: list[str], monkeypatch: pytest.MonkeyPatch):
+    if not option:
+        monkeypatch.setenv("RETINT_OFFLINE", "1")
+    result = retint("colorize", f"{site}/old/photo", "a.jpg", *option)
     assert result.exit_code == 1
-    assert result.stderr == f"{site}/old/photo: is an address, and --offline was asked for; name a file\n"
+    assert result.stderr == f"{site}/old/photo: is an address, and offline was asked for; name a file\n"
     assert (here / "a-color.jpg").exists()

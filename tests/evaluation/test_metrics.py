@@ -12,7 +12,12 @@ def picture(seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("rgb", "lab"),
-    [((255, 255, 255), (100, 0, 0)), ((0, 0, 0), (0, 0, 0)), ((255, 0, 0), (53.24, 80.09, 67.20)), ((0, 0, 255), (32.30, 79.19, -107.86))],
+    [
+        ((255, 255, 255), (100, 0, 0)),
+        ((0, 0, 0), (0, 0, 0)),
+        ((255, 0, 0), (53.24, 80.09, 67.20)),
+        ((0, 0, 255), (32.30, 79.19, -107.86)),
+    ],
 )
 def test_lab_of_known_colours(rgb: tuple[int, ...], lab: tuple[float, ...]):
     assert np.allclose(to_lab(np.array(rgb, np.uint8)), lab, atol=0.05)
@@ -49,7 +54,9 @@ def test_frechet_distance_of_gaussians_known_in_closed_form():
     one = rng.standard_normal((4000, 3))
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-9)
     assert frechet_distance(one, one + 2) == pytest.approx(12)
-    assert frechet_distance(one, one * 3) == pytest.approx(4 * one.var(axis=0, ddof=1).sum() + 4 * (one.mean(axis=0) ** 2).sum())
+    assert frechet_distance(one, one * 3) == pytest.approx(
+        4 * one.var(axis=0, ddof=1).sum() + 4 * (one.mean(axis=0) ** 2).sum()
+    )
 
 
 def test_frechet_distance_with_fewer_pictures_than_features_matches_the_textbook():

@@ -72,14 +72,14 @@ def test_a_batch_gives_what_each_picture_alone_gives():
 
 def test_a_render_that_does_not_fit_names_one_that_does():
     network = FakeNetwork(free=1000 * (20 * 16) ** 2)
-    with pytest.raises(RenderMemoryError, match="render factor 40 means a 640 px render.*try 20"):
+    with pytest.raises(RenderMemoryError, match=r"render factor 40 means a 640 px render.*try 20"):
         Colorizer(network).render(noise(), 40)
     assert network.batches == []  # told before it is tried
     Colorizer(network).render(noise(), 20)
 
 
 def test_an_engine_out_of_memory_is_told_with_advice():
-    with pytest.raises(RenderMemoryError, match="render factor 40 .*try 20"):
+    with pytest.raises(RenderMemoryError, match=r"render factor 40 .*try 20"):
         Colorizer(FakeNetwork(limit=400)).render(noise(), 40)
 
 

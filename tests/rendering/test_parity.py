@@ -32,13 +32,10 @@ def colorizers(seeded_file: Callable[[str], Path]) -> Iterator[Callable[[str], C
     held.clear()
 
 
-def assert_equal_within_a_level(got: Image.Image, file: Path) -> None:
-    """No pixel off by more than one level, 99.5 % of all values equal."""
-    wanted = np.asarray(Image.open(file)).astype(int)
-    difference = np.abs(np.asarray(got).astype(int)[..., :3] - wanted[..., :3])
-    assert got.size == (wanted.shape[1], wanted.shape[0])
-    assert difference.max() <= 1
-    assert (difference == 0).mean() >= 0.995
+def differences(got: Image.Image, file: Path) -> np.ndarray:
+    """Levels by which the values of two pictures differ, without alpha."""
+    wanted = np.asarray(Image.open(file).convert("RGB"), dtype=int)
+    return np.abs(np.asarray(got.convert("RGB"), dtype=int) - wanted)
 
 
 def opened(recorded: Recorded) -> Image.Image:
@@ -50,23 +47,34 @@ def opened(recorded: Recorded) -> Image.Image:
 
 
 def test_pictures_are_the_originals(recorded_picture: Recorded, colorizers: Callable[[str], Colorizer]) -> None:
+    """Square: the original cuts values off to 8 bit, so the noise of float32, which each machine has its own of, moves
+    one in ten thousand by a level. Picture: such a level may be a level of U, and two of them in B = Y + 2.03 U.
+    """
     folder, item = recorded_picture
     image, colorizer = opened(recorded_picture), colorizers(item["model"])
-    assert_equal_within_a_level(colorizer.render_square(image, item["render_factor"]), folder / item["square"])
-    assert_equal_within_a_level(colorizer.render(image, item["render_factor"]), folder / item["out"])
+    square = differences(colorizer.render_square(image, item["render_factor"]), folder / item["square"])
+    assert square.max() <= 1
+    assert (square == 0).mean() >= 0.9995
+    picture = differences(colorizer.render(image, item["render_factor"]), folder / item["out"])
+    assert picture.max() <= 3
+    assert (picture == 0).mean() >= 0.995
+    assert (picture <= 1).mean() >= 0.9995
 
 
 class Eyes:
-    """A network that keeps what it is shown."""
+    """A network that keeps what it is shown, and puts out a given square."""
 
     info = NetworkInfo("eyes", "artistic", "0", "rgb", 35, "fake", "cpu")
 
-    def __init__(self) -> None:
+    def __init__(self, square: Path) -> None:
+        levels = np.moveaxis(np.asarray(Image.open(square).convert("RGB"), dtype=np.float32), -1, 0)
+        mean, std = IMAGENET_MEAN[:, None, None], IMAGENET_STD[:, None, None]
+        self.output = ((levels + 0.5) / 255 - mean) / std  # half a level, to be cut off
         self.seen: Floats | None = None
 
     def run(self, batch: Floats) -> Floats:
         self.seen = batch
-        return np.stack([np.zeros_like(batch[:, 0]), batch[:, 1], batch[:, 2]], axis=1)
+        return self.output[None]
 
     def bytes_needed(self, side: int) -> int:
         return 0
@@ -75,11 +83,12 @@ class Eyes:
         return None
 
 
-def test_the_network_sees_what_the_original_saw(recorded_picture: Recorded) -> None:
+def test_everything_but_the_network_is_exact(recorded_picture: Recorded) -> None:
     folder, item = recorded_picture
-    eyes = Eyes()
-    Colorizer(eyes).render(opened(recorded_picture), item["render_factor"])
+    eyes = Eyes(folder / item["square"])
+    picture = Colorizer(eyes).render(opened(recorded_picture), item["render_factor"])
     assert eyes.seen is not None
     seen = (eyes.seen[0] * IMAGENET_STD[:, None, None] + IMAGENET_MEAN[:, None, None]) * 255
-    wanted = np.asarray(Image.open(folder / item["ready"]).convert("RGB"))
-    np.testing.assert_allclose(np.moveaxis(seen, 0, -1), wanted, atol=1e-3)
+    ready = np.asarray(Image.open(folder / item["ready"]).convert("RGB"))
+    np.testing.assert_allclose(np.moveaxis(seen, 0, -1), ready, atol=1e-3)
+    assert differences(picture, folder / item["out"]).max() == 0

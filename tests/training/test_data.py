@@ -63,7 +63,12 @@ def test_an_epoch_shows_every_photograph_once(photos: Path):
     numbered = type(loaded)(flat, loaded.names)
     batches = Batches(numbered, Phase("p", 32, 4, 24, 1e-3), Augmentation(), seed=0, index=0)
     for epoch in (0, 3):
-        seen = [int(colour[i, 0, 0, 0]) // 20 for step in range(epoch, epoch + 3) for colour in [batches.batch(step)[0]] for i in range(4)]
+        seen = [
+            int(colour[i, 0, 0, 0]) // 20
+            for step in range(epoch, epoch + 3)
+            for colour in [batches.batch(step)[0]]
+            for i in range(4)
+        ]
         assert sorted(seen) == list(range(12))
 
 

@@ -21,7 +21,16 @@ RECIPE = Recipe(
     "none",
     phases=(
         Phase("decoder", size=32, batch=4, samples=16, rate=1e-3),
-        Phase("all", size=64, batch=2, samples=10, rate=1e-3, encoder_rate=1e-4, frozen_stages=2, losses=Losses(features=0.1)),
+        Phase(
+            "all",
+            size=64,
+            batch=2,
+            samples=10,
+            rate=1e-3,
+            encoder_rate=1e-4,
+            frozen_stages=2,
+            losses=Losses(features=0.1),
+        ),
     ),
     checkpoint_minutes=1e9,
 )

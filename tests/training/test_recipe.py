@@ -50,5 +50,5 @@ def test_shipped_recipe_is_whole_and_unknown_names_list_it():
     recipe, text = load_recipe("lite")
     assert recipe.variant == "lite"
     assert parse_recipe(text) == recipe
-    with pytest.raises(RecipeError, match="one of: .*lite"):
+    with pytest.raises(RecipeError, match=r"one of: .*lite"):
         load_recipe("no-such-recipe")

@@ -22,7 +22,7 @@ def test_published_generators(name, file, size, head, factor):
     entry = CATALOG[name]
     assert (entry.file, entry.size, entry.variant, entry.default_render_factor) == (file, size, name, factor)
     assert len(entry.sha256) == 64 and entry.sha256.startswith(head)
-    assert len(entry.addresses) >= 2 and entry.licence == "MIT" and entry.needs_torch
+    assert len(entry.addresses) == 3 and entry.licence == "MIT" and entry.needs_torch
 
 
 def test_lite_is_inside_and_needs_no_torch():

@@ -63,7 +63,7 @@ def _render_factor(
     help="For JPEG, WebP, AVIF and HEIC. By default the input's, and 92 at least.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout for every input.")
-@click.option("--offline", is_flag=True, help="Leave the network alone.")
+@click.option("--offline", is_flag=True, help="Leave the network alone; so does RETINT_OFFLINE=1.")
 @click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
 def colorize(
     inputs: tuple[str, ...],
@@ -93,7 +93,9 @@ def colorize(
     from retint.pipelines.batch import colorize_batch
     from retint.pipelines.outputs import Namer
     from retint.pipelines.photo import PhotoOptions
+    from retint.weights.home import offline_asked
 
+    offline = offline or offline_asked()
     sources, destination = _plan(inputs, output, recursive=recursive)
     _refuse_contradictions(sources, destination, compare=compare, as_json=as_json)
     _refuse_unknown(model)

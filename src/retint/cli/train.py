@@ -22,8 +22,12 @@ from retint.errors import MissingExtraError, RetintError
     type=click.Path(path_type=Path),
     help="Folders or tar files of colour photographs; several may follow one --photos.",
 )
-@click.option("--run", "run_folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the run lives.")
-@click.option("--validation", metavar="DIR_OR_TAR", type=click.Path(path_type=Path), help="Colour photographs for figures.")
+@click.option(
+    "--run", "run_folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the run lives."
+)
+@click.option(
+    "--validation", metavar="DIR_OR_TAR", type=click.Path(path_type=Path), help="Colour photographs for figures."
+)
 @click.option("--validation-count", default=200, show_default=True, help="How many of them, at most.")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR where it stopped.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]), show_default=True)
@@ -50,7 +54,9 @@ def train(
 
         from retint.training.run import open_run
     except ImportError as error:
-        raise MissingExtraError(f"training needs torch ({error.name} is missing); do this: pip install 'retint[torch]'") from error
+        raise MissingExtraError(
+            f"training needs torch ({error.name} is missing); do this: pip install 'retint[torch]'"
+        ) from error
     from retint.rendering.memory import cores_available
 
     torch.set_num_threads(threads or cores_available())
@@ -77,4 +83,6 @@ def train(
     if not finished:
         click.echo(f"stopped; go on with: the same command and --resume (run folder {run_folder})", err=True)
         raise SystemExit(130)
-    click.echo(f"done: {run_folder / 'generator.pt'}; next: retint models export {run_folder / 'generator.pt'}", err=True)
+    click.echo(
+        f"done: {run_folder / 'generator.pt'}; next: retint models export {run_folder / 'generator.pt'}", err=True
+    )

@@ -60,8 +60,8 @@ def colourfulness(picture: Rgb) -> float:
 def frechet_distance(one: Floats, other: Floats) -> float:
     """Frechet distance between two sets of features `(pictures, features)` taken as Gaussians.
 
-    |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)); the last trace is the sum of the singular values of A B^T, where
-    C1 = A^T A and C2 = B^T B: exact also where there are fewer pictures than features.
+    |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2)); the last trace is the sum of the singular values of A B^T,
+    where C1 = A^T A and C2 = B^T B: exact also where there are fewer pictures than features.
     """
     mean_one, mean_other = one.mean(axis=0), other.mean(axis=0)
     a = (one - mean_one) / np.sqrt(len(one) - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from PIL import Image
 
 from retint.errors import UnreadablePhotoError
 from retint.images.photograph import Pixels
@@ -48,34 +47,6 @@ def check_size(width: int, height: int, most: int) -> None:
         )
 
 
-def arrays_of(image: Image.Image) -> tuple[Pixels, Pixels | None]:
-    """Samples and alpha of a loaded Pillow picture of 8 bits a sample, copied out by strips.
-
-    Grey palettes and 1-bit pictures become grey, other palettes RGB; CMYK stays (H, W, 4) as Pillow has it.
-    """
-    mode = image.mode
-    transparent = "transparency" in image.info or mode in ("LA", "La", "PA", "RGBA", "RGBa")
-    if mode in ("P", "PA"):
-        palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-        grey = bool((palette == palette[:, :1]).all())
-    else:
-        grey = mode in ("1", "L", "LA", "La")
-    channels = 4 if mode == "CMYK" else 1 if grey else 3
-    target = "CMYK" if channels == 4 else ("LA" if grey else "RGBA") if transparent else ("L" if grey else "RGB")
-    height, width = image.height, image.width
-    pixels: Pixels = np.empty((height, width) if grey else (height, width, channels), np.uint8)
-    alpha: Pixels | None = np.empty((height, width), np.uint8) if transparent else None
-    for rows in strips(height, width):
-        part = image.crop((0, rows.start, width, rows.stop))
-        strip = np.asarray(_convert(part, target))
-        if alpha is None:
-            pixels[rows] = strip
-        else:
-            alpha[rows] = strip[..., -1]
-            pixels[rows] = strip[..., 0] if grey else strip[..., :-1]
-    return pixels, alpha
-
-
 def without_colour(pixels: Pixels) -> Pixels:
     """(H, W) where the three channels are the same everywhere, else `pixels` as they are.
 
@@ -90,9 +61,9 @@ def without_colour(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(pixels[..., 0])
 
 
-def _convert(part: Image.Image, target: str) -> Image.Image:
-    if part.mode == target:
-        return part
-    if target == "LA" and part.mode in ("P", "1", "L"):  # Pillow carries tRNS into alpha only on the way to RGBA
-        return part.convert("RGBA").convert("LA")
-    return part.convert(target)
+def split_alpha(samples: Pixels) -> Decoded:
+    """(H, W) or (H, W, 1 to 4) samples of a decoder into pixels and alpha, grey where they are."""
+    if samples.ndim == 3 and samples.shape[2] in (2, 4):
+        colours = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
+        return Decoded(without_colour(np.ascontiguousarray(colours)), np.ascontiguousarray(samples[..., -1]))
+    return Decoded(without_colour(samples[..., 0] if samples.ndim == 3 and samples.shape[2] == 1 else samples))

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import AvifImagePlugin, features
 
 from retint.errors import MissingExtraError, UnsupportedInputError
-from retint.images.bitmaps import pillow_metadata, to_pillow
-from retint.images.decoded import Decoded, check_size, without_colour
+from retint.images.decoded import Decoded, check_size, split_alpha, without_colour
 from retint.images.exif import ORIENTATION, strip_prefix, with_entries
 from retint.images.photograph import Photograph, Pixels
+from retint.images.pillow import arrays_of, pillow_metadata, to_pillow
 from retint.images.tones import widen
 
 _EXIF_ITEM = re.compile(rb"(infe[\x02\x03]...(?:..|....)..)Exif", re.DOTALL)
@@ -33,7 +33,7 @@ def read_heif(stream: BinaryIO, most: int) -> Decoded:
     check_size(width, height, most)
     image = container[container.primary_index]
     bits = int(image.mode.partition(";")[2] or 8)  # "RGB;10"; its own 16 bits are shifted, white would not be white
-    found = _split(widen(np.array(image), bits))
+    found = split_alpha(widen(np.array(image), bits))
     # libheif follows the file's own rotation, which alone counts (ISO/IEC 23008-12, annex A): EXIF's would turn twice.
     found.upright = True
     exif = image.info.get("exif")
@@ -78,13 +78,20 @@ def read_avif(stream: BinaryIO, most: int) -> Decoded:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
         notes.append("EXIF was left out, for it is damaged")
     check_size(*image.size, most)
+    info = {key: value for key, value in image.info.items() if isinstance(key, str)}
+    bits = _avif_bits(data)
     if image.n_frames > 1:
         notes.append(f"only the first of {image.n_frames} frames was taken")
-    info = {key: value for key, value in image.info.items() if isinstance(key, str)}
-    samples: Pixels = np.asarray(imagecodecs.avif_decode(data, index=0))
-    if samples.dtype == np.uint16:
-        samples = widen(samples, 12 if _is_12_bit(data) else 10)
-    found = _split(samples)
+    if bits > 8 and image.n_frames == 1:
+        # imagecodecs keeps the depth, which Pillow cuts. Not for sequences: asked for one frame of them, imagecodecs
+        # 2026.3.6 writes beyond its buffer.
+        samples: Pixels = np.asarray(imagecodecs.avif_decode(data))
+        found = split_alpha(widen(samples, bits if samples.dtype == np.uint16 else 8))
+    else:
+        notes += [f"{bits} bits a sample were cut to 8"] if bits > 8 else []
+        image.load()
+        pixels, alpha = arrays_of(image)
+        found = Decoded(without_colour(pixels), alpha)
     exif = info.get("exif")
     found.exif = strip_prefix(exif) if exif else None
     found.xmp, found.icc = info.get("xmp"), info.get("icc_profile")
@@ -102,18 +109,11 @@ def write_avif(photo: Photograph, out: BinaryIO, quality: int) -> None:
     to_pillow(photo).save(out, "AVIF", quality=quality, subsampling="4:4:4", **blocks)
 
 
-def _split(samples: Pixels) -> Decoded:
-    """(H, W), (H, W, 1 to 4) samples into pixels and alpha."""
-    if samples.ndim == 3 and samples.shape[2] in (2, 4):
-        colours = samples[..., 0] if samples.shape[2] == 2 else samples[..., :3]
-        return Decoded(without_colour(np.ascontiguousarray(colours)), np.ascontiguousarray(samples[..., -1]))
-    return Decoded(without_colour(samples[..., 0] if samples.ndim == 3 and samples.shape[2] == 1 else samples))
-
-
-def _is_12_bit(data: bytes) -> bool:
-    """The twelve_bit flag of AV1 (AV1 in ISOBMFF, 2.3.3)."""
+def _avif_bits(data: bytes) -> int:
+    """Bits a sample, from the high_bitdepth and twelve_bit flags of AV1 (AV1 in ISOBMFF, 2.3.3)."""
     at = data.find(b"av1C")
-    return at >= 0 and len(data) > at + 6 and bool(data[at + 6] & 0x20)
+    flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
+    return 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
 
 
 def _pillow_heif() -> ModuleType:

@@ -16,11 +16,11 @@ import numpy as np
 from PIL import JpegImagePlugin
 
 from retint.errors import UnreadablePhotoError, UnsupportedInputError
-from retint.images.bitmaps import to_pillow
-from retint.images.decoded import Decoded, arrays_of, check_size
+from retint.images.decoded import Decoded, check_size
 from retint.images.exif import PREFIX, sane_dpi
 from retint.images.iptc import from_photoshop, to_photoshop
 from retint.images.photograph import Photograph, Pixels
+from retint.images.pillow import arrays_of
 from retint.images.quality import estimate_quality
 from retint.images.tones import widen
 from retint.images.xmp import XMP_NOTE, Packet, XmpError
@@ -38,9 +38,10 @@ _ESSENTIAL = frozenset({0xC4, 0xCC, 0xDB, 0xDD})
 """Huffman tables, arithmetic conditioning, quantisation tables, restart interval."""
 _COLOUR_HINTS = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Application segments from which libjpeg tells YCbCr from RGB."""
-_DECODABLE = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_BASELINE, _PROGRESSIVE = (0xC0, 0xC1), 0xC2
+_DECODABLE = frozenset({*_BASELINE, _PROGRESSIVE, 0xC9, 0xCA})
 _LARGE = 30_000_000
-"""Pixels above which Huffman tables are not optimised: libjpeg then holds all coefficients, six bytes a pixel."""
+"""Pixels above which Huffman tables are not optimised: that takes three times as long, and six bytes a pixel."""
 
 
 @dataclass
@@ -83,7 +84,7 @@ def read_jpeg(stream: BinaryIO, most: int) -> Decoded:
         alpha = None
     else:
         pixels, alpha = _decode(stripped)
-        _require_whole(stripped, pixels)
+        _require_whole(stripped, pixels, found.frame)
     if pixels.ndim == 3 and pixels.shape[2] == 4 and not found.adobe:
         np.invert(pixels, out=pixels)  # Pillow takes all CMYK for Adobe's, which is stored inverted
     result = found.decoded
@@ -128,23 +129,35 @@ def scan_segments(data: bytes) -> Segments:
 def write_jpeg(photo: Photograph, out: BinaryIO, quality: int) -> None:
     """Encode as JPEG with full chroma resolution (4:4:4). Metadata must fit: see `fits_jpeg`."""
     metadata = photo.metadata
-    extra = _xmp_segments(metadata.xmp) if metadata.xmp else b""
+    # Not Pillow: its optimising encoder fails on pictures that compress badly, and it copies the pixels once more.
+    encoded = memoryview(
+        imagecodecs.jpeg8_encode(
+            np.ascontiguousarray(photo.pixels),
+            level=quality,
+            subsampling="444",
+            optimize=photo.width * photo.height <= _LARGE,
+        )
+    )
+    across, down = (round(value) for value in metadata.dpi or (0, 0))
+    has_dpi = 0 < across < 65536 and 0 < down < 65536
+    jfif = struct.pack(">HBHH", 0x0101, has_dpi, across if has_dpi else 1, down if has_dpi else 1)
+    out.write(b"\xff\xd8" + _segment(0xE0, b"JFIF\0" + jfif + b"\0\0"))
+    if metadata.exif:
+        out.write(_segment(0xE1, PREFIX + metadata.exif))
+    if metadata.xmp:
+        out.write(_xmp_segments(metadata.xmp))
     if metadata.iptc:
-        extra += _segment(0xED, _PHOTOSHOP + to_photoshop(metadata.iptc))
+        out.write(_segment(0xED, _PHOTOSHOP + to_photoshop(metadata.iptc)))
+    if metadata.icc:
+        step = _SEGMENT - len(_ICC) - 2
+        parts = [metadata.icc[at : at + step] for at in range(0, len(metadata.icc), step)]
+        for number, part in enumerate(parts, 1):
+            out.write(_segment(0xE2, _ICC + bytes([number, len(parts)]) + part))
     comments = [text if key == "Comment" else f"{key}: {text}" for key, text in metadata.text]
     pieces = [comment[at : at + 16000] for comment in comments for at in range(0, len(comment), 16000)]
-    extra += b"".join(_segment(0xFE, piece.encode("utf-8")) for piece in pieces)
-    to_pillow(photo).save(
-        out,
-        "JPEG",
-        quality=quality,
-        subsampling=0,
-        optimize=photo.width * photo.height <= _LARGE,
-        exif=PREFIX + metadata.exif if metadata.exif else b"",
-        icc_profile=metadata.icc,
-        dpi=metadata.dpi or (0, 0),
-        extra=extra,
-    )
+    for piece in pieces:
+        out.write(_segment(0xFE, piece.encode("utf-8")))
+    out.write(encoded[4 + int.from_bytes(encoded[4:6], "big") :])  # without the encoder's own JFIF
 
 
 def fits_jpeg(block: bytes) -> bool:
@@ -225,16 +238,17 @@ def _decode(data: bytes) -> tuple[Pixels, Pixels | None]:
     return arrays_of(image)
 
 
-def _require_whole(data: bytes, pixels: Pixels) -> None:
+def _require_whole(data: bytes, pixels: Pixels, frame: int) -> None:
     """Find pictures that were cut and then closed: Pillow reports a missing end, but not an early one.
 
-    libjpeg fills what is missing with one even colour, so only a picture whose last rows are perfectly even is
-    suspect. It is decoded again with other bytes between its data and its end: a whole picture does not need them, a
-    cut one takes them for pixels. Raises UnreadablePhotoError.
+    What is missing libjpeg fills with one even colour, or in a progressive file leaves blurred. So pictures with an
+    even lower right corner and progressive ones are decoded again, with other bytes between their data and their end: a
+    whole picture does not need them, a cut one takes them for pixels. Raises UnreadablePhotoError.
     """
-    last = pixels[-8:]
+    corner = pixels[-4:, -8:]
     end = data.rfind(b"\xff\xd9")
-    if end < 0 or not (last == last[:1, :1]).all():
+    suspect = frame == _PROGRESSIVE or (frame in _BASELINE and bool((corner == corner[:1, :1]).all()))
+    if end < 0 or not suspect:  # arithmetic coding is left out: its data may end early by right (T.81, D.1.8)
         return
     again, _ = _decode(data[:end] + bytes(range(0x31, 0xB1)) * 32 + b"\xff\xd9")
     if not np.array_equal(again, pixels):

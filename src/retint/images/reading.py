@@ -27,7 +27,7 @@ _READERS = {
     "JPEG": ("jpeg", "read_jpeg"),
     "PNG": ("png", "read_png"),
     "TIFF": ("tiff", "read_tiff"),
-    "WEBP": ("bitmaps", "read_webp"),
+    "WEBP": ("webp", "read_webp"),
     "AVIF": ("heif", "read_avif"),
     "HEIF": ("heif", "read_heif"),
     "BMP": ("bitmaps", "read_bmp"),

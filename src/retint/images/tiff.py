@@ -15,10 +15,11 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 
 from retint.errors import UnreadablePhotoError, UnsupportedInputError
-from retint.images.decoded import Decoded, arrays_of, check_size
+from retint.images.decoded import Decoded, check_size
 from retint.images.directories import Directory, new_block, read_directory, read_header
 from retint.images.iptc import from_photoshop
 from retint.images.photograph import Pixels
+from retint.images.pillow import arrays_of
 from retint.images.tones import strips, widen
 
 XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, ICC_TAG = 700, 33723, 34377, 34675
@@ -34,9 +35,10 @@ _CHANNELS = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4,
 _JPEG = 7
 _RAW_PHOTOMETRIC = (32803, 34892)  # colour filter array and linear raw: DNG 1.4
 
-# tifffile logs what it finds wrong with tags, to stderr where an application has set up no logging. Here every fault
-# ends in an error or a note.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# Both log what they find wrong, to stderr where an application has set up no logging. Here every fault ends in an
+# error or a note.
+for _name in ("tifffile", "PIL.TiffImagePlugin"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 def read_tiff(stream: BinaryIO, most: int) -> Decoded:
@@ -63,6 +65,10 @@ def _choose_page(tiff: tifffile.TiffFile) -> tuple[tifffile.TiffPage, int, list[
         for index, page in enumerate(tiff.pages)
         if isinstance(page, tifffile.TiffPage) and not page.is_reduced
     ]
+    if not len(tiff.pages):
+        raise UnreadablePhotoError(
+            "the file is cut short, its list of pages is missing; copy it again from where it came"
+        )
     if not full:
         raise UnsupportedInputError(
             "the file holds no full picture, it looks like a camera's raw file; develop it first"

@@ -26,7 +26,7 @@ _WRITERS = {
     "JPEG": ("jpeg", "write_jpeg"),
     "PNG": ("png", "write_png"),
     "TIFF": ("tiff_writing", "write_tiff"),
-    "WEBP": ("bitmaps", "write_webp"),
+    "WEBP": ("webp", "write_webp"),
     "AVIF": ("heif", "write_avif"),
     "HEIF": ("heif", "write_heif"),
 }

@@ -49,7 +49,9 @@ class _SpectralWeight(nn.Module):
 class SpectralConv2d(_SpectralWeight):
     """2-d convolution with spectral normalisation. `(N, in, H, W)` to `(N, out, H', W')`, zero padding."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int | None = None, bias: bool = True):
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int | None = None, bias: bool = True
+    ) -> None:
         super().__init__()
         self._add_spectral_weight((outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
@@ -63,7 +65,7 @@ class SpectralConv2d(_SpectralWeight):
 class SpectralConv1d(_SpectralWeight):
     """1x1 convolution over tokens with spectral normalisation, no bias. `(N, in, T)` to `(N, out, T)`."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self._add_spectral_weight((outputs, inputs, 1))
 
@@ -74,7 +76,7 @@ class SpectralConv1d(_SpectralWeight):
 class WeightNormConv1x1(nn.Module):
     """1x1 convolution with bias whose weight is g * v / ||v||, norm per output channel (arXiv 1602.07868)."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(outputs))
         direction = torch.empty(outputs, inputs, 1, 1)
@@ -99,7 +101,7 @@ class SelfAttention(nn.Module):
     (T, T) matrix is never kept, so memory grows with T, not with its square.
     """
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.zeros(1))
         self.query = SpectralConv1d(channels, channels // 8)
@@ -145,7 +147,7 @@ def icnr_(weight: Tensor) -> Tensor:
 class ShuffleUp(nn.Module):
     """Doubles height and width: 1x1 spectral convolution, batch norm, ReLU, pixel shuffle, blur."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         convolution = SpectralConv2d(inputs, outputs * 4, 1, bias=False)
         icnr_(convolution.weight_orig)
@@ -161,7 +163,7 @@ class LastShuffleUp(nn.Module):
     ICNR has no effect here in the original (weight norm recomputes the weight), and is not applied.
     """
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv = nn.Sequential(WeightNormConv1x1(inputs, outputs * 4))
 
@@ -171,7 +173,11 @@ class LastShuffleUp(nn.Module):
 
 def conv_relu_norm(inputs: int, outputs: int, *, attention: bool = False) -> nn.Sequential:
     """3x3 spectral convolution without bias, ReLU, then batch norm, in this order; self-attention on request."""
-    layers: list[nn.Module] = [SpectralConv2d(inputs, outputs, 3, bias=False), nn.ReLU(inplace=True), nn.BatchNorm2d(outputs)]
+    layers: list[nn.Module] = [
+        SpectralConv2d(inputs, outputs, 3, bias=False),
+        nn.ReLU(inplace=True),
+        nn.BatchNorm2d(outputs),
+    ]
     if attention:
         layers.append(SelfAttention(outputs))
     return nn.Sequential(*layers)
@@ -190,7 +196,7 @@ class UnetBlock(nn.Module):
     `deep` has two convolutions (keys conv1, conv2), `wide` one (key conv).
     """
 
-    def __init__(self, inputs: int, skip: int, up: int, outputs: int, *, convolutions: int, attention: bool):
+    def __init__(self, inputs: int, skip: int, up: int, outputs: int, *, convolutions: int, attention: bool) -> None:
         super().__init__()
         self.shuf = ShuffleUp(inputs, up)
         self.bn = skip_norm(skip)
@@ -212,7 +218,7 @@ class UnetBlock(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3x3 spectral convolutions with bias, ReLU after each, plus the input. No norm."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Sequential(SpectralConv2d(channels, channels, 3), nn.ReLU(inplace=True)),

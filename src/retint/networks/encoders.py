@@ -27,7 +27,7 @@ class _BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, width: int, stride: int):
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -46,7 +46,7 @@ class _Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, inputs: int, width: int, stride: int):
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -77,7 +77,7 @@ class ResNet(nn.Sequential):
 
     strides = (2, 4, 8, 16, 32)
 
-    def __init__(self, block: type[_BasicBlock | _Bottleneck], depths: tuple[int, int, int, int]):
+    def __init__(self, block: type[_BasicBlock | _Bottleneck], depths: tuple[int, int, int, int]) -> None:
         layers: list[nn.Module] = [
             nn.Conv2d(3, 64, 7, 2, 3, bias=False),
             nn.BatchNorm2d(64),
@@ -146,7 +146,9 @@ class _SamePaddedConv2d(nn.Conv2d):
         return super().forward(F.pad(input, (before, after, before, after)))
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: int = 1, relu: bool = True) -> nn.Sequential:
+def _conv(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: int = 1, relu: bool = True
+) -> nn.Sequential:
     if stride == 1:
         convolution = nn.Conv2d(inputs, outputs, kernel, 1, kernel // 2, groups=groups)
     else:
@@ -157,7 +159,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: in
 class _InvertedResidual(nn.Module):
     """MobileNetV2's block (arXiv 1801.04381): widen, depthwise, narrow; plus the input where shapes allow."""
 
-    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         hidden = inputs * expansion
         layers = [] if expansion == 1 else [_conv(inputs, hidden, 1)]
@@ -178,7 +180,7 @@ class EfficientNetLite(nn.Module):
 
     strides = (2, 4, 8, 16, 32)
 
-    def __init__(self, scale: int, *, head: bool = False):
+    def __init__(self, scale: int, *, head: bool = False) -> None:
         """scale: 0, 1 or 2, as in EfficientNet-LiteN. head: with the 1280-channel last convolution, as fifth map."""
         super().__init__()
         width, depth = _LITE_SCALES[scale]

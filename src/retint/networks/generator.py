@@ -38,8 +38,8 @@ class Variant:
     head: Literal["rgb", "chroma"]
 
 
-# DeOldify's numbers: deep  up = inputs // 2, out = 1.5 * (up + skip), the last 300;  wide  up = n_out // 2, out = 512, the
-# last 256, with n_out = 1024 but for the last block.  # DeOldify unet.py DynamicUnetDeep, DynamicUnetWide
+# DeOldify's numbers: deep  up = inputs // 2, out = 1.5 * (up + skip), the last 300;  wide  up = n_out // 2, out = 512,
+# the last 256, with n_out = 1024 but for the last block.  # DeOldify unet.py DynamicUnetDeep, DynamicUnetWide
 VARIANTS = {
     variant.name: variant
     for variant in (
@@ -62,7 +62,7 @@ class Generator(nn.Module):
     input, 10 residual block, 11 1x1 convolution, 12 range), so that its keys are ours.
     """
 
-    def __init__(self, variant: Variant):
+    def __init__(self, variant: Variant) -> None:
         super().__init__()
         self.variant = variant
         encoder = build_encoder(variant.encoder)

@@ -227,7 +227,7 @@ class _Batch:
             return self._read_stdin()
         if source.place == "address":
             if self._offline:
-                raise InputError(f"{source.shown}: is an address, and --offline was asked for; name a file")
+                raise InputError(f"{source.shown}: is an address, and offline was asked for; name a file")
             return fetch(source.shown)
         assert source.path is not None
         # Pipes and devices, say the shell's <(...), give what they hold only once.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from retint.rendering.network import IMAGENET_MEAN, IMAGENET_STD, UNIT, Floats, 
 from retint.rendering.watermark import add_watermark
 
 RenderFactor = int | Literal["auto"] | None
+Square = NDArray[np.uint8] | Chroma  # (S, S, 3) RGB of head "rgb", or (S, S, 2) chroma of head "chroma"
 SMALLEST, LARGEST = 4, 128  # render factors: 64 px, two cells of the deepest map, to 2048 px
 CONTENT = 8.0  # deviation of grey levels above which a picture is not blank, and must come out with some colour
 
@@ -25,7 +26,7 @@ CONTENT = 8.0  # deviation of grey levels above which a picture is not blank, an
 class Colorizer:
     """A network that is ready to colour pictures. Make one with `load_colorizer`; it may be used for many pictures."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: Network) -> None:
         self._network = network
         self.info = network.info
 
@@ -66,9 +67,9 @@ class Colorizer:
         opaque = [image.convert("RGB") for image in images]
         results: list[Image.Image] = []
         for group in _groups(factors):
-            for index, square in zip(group, self._squares([opaque[i] for i in group], factors[group[0]]), strict=True):
-                pixels = np.asarray(opaque[index])
-                result = Image.fromarray(self._merge(pixels, square))
+            rendered = self._squares([opaque[i] for i in group], factors[group[0]])
+            for index, (gray, square) in zip(group, rendered, strict=True):
+                result = Image.fromarray(self._merge(np.asarray(opaque[index]), gray, square))
                 if watermark:
                     result = Image.fromarray(add_watermark(np.asarray(result)))
                 if images[index].has_transparency_data:
@@ -84,8 +85,8 @@ class Colorizer:
         """
         height, width = photo.pixels.shape[:2]
         factor = self.resolve_render_factor(render_factor, (width, height))
-        square = self._squares([_eight_bit(photo.pixels)], factor)[0]
-        pixels = self._merge(photo.pixels, square)
+        gray, square = self._squares([_eight_bit(photo.pixels)], factor)[0]
+        pixels = self._merge(photo.pixels, gray, square)
         if watermark:
             pixels = add_watermark(pixels)
         return replace(photo, pixels=pixels)
@@ -93,11 +94,8 @@ class Colorizer:
     def render_square(self, image: Image.Image, render_factor: RenderFactor = None) -> Image.Image:
         """The render itself: the small coloured square, not merged. RGB, 16 * render factor px wide and high."""
         factor = self.resolve_render_factor(render_factor, image.size)
-        square = self._squares([image.convert("RGB")], factor)[0]
-        if square.dtype == np.uint8:
-            return Image.fromarray(square)
-        gray = _gray_square(image.convert("RGB"), factor)
-        return Image.fromarray(merge_chroma(gray, square))
+        gray, square = self._squares([image.convert("RGB")], factor)[0]
+        return Image.fromarray(self._merge(gray, gray, square) if square.dtype != np.uint8 else square)
 
     # sizes
 
@@ -127,8 +125,8 @@ class Colorizer:
 
     # steps
 
-    def _squares(self, images: list[Image.Image], factor: int) -> list[NDArray[np.uint8] | Chroma]:
-        """Renders of one size: uint8 RGB (head "rgb") or float chroma (head "chroma"), each (S, S, channels)."""
+    def _squares(self, images: list[Image.Image], factor: int) -> list[tuple[NDArray[np.uint8], Square]]:
+        """Renders of one size: what the network saw, (S, S) uint8, and what it made of it."""
         grays = [_gray_square(image, factor) for image in images]
         batch = np.stack([_normalized(gray) for gray in grays])
         self._check_room(factor, len(batch))
@@ -138,22 +136,27 @@ class Colorizer:
             raise self._memory_error(factor) from error
         channels = 3 if self.info.head == "rgb" else 2
         if rendered.shape != (len(batch), channels, *batch.shape[2:]):
-            raise RenderError(f"{self.info.engine} gave a render of shape {rendered.shape} for {batch.shape}; please report this")
+            raise RenderError(
+                f"{self.info.engine} gave a render of shape {rendered.shape} for {batch.shape}; please report this"
+            )
         if not np.isfinite(rendered).all():
-            raise RenderError(f"the render of {self.name} at render factor {factor} holds NaN; try another engine or precision")
+            raise RenderError(
+                f"the render of {self.name} at render factor {factor} holds NaN; try another engine or precision"
+            )
         squares = [_denormalized(one) if channels == 3 else np.moveaxis(one, 0, -1) for one in rendered]
         for gray, square in zip(grays, squares, strict=True):
             _refuse_gray(gray, square, self.name)
-        return squares
+        return list(zip(grays, squares, strict=True))
 
-    def _merge(self, pixels: Pixels, square: NDArray[np.uint8] | Chroma) -> Pixels:
+    def _merge(self, pixels: Pixels, gray: NDArray[np.uint8], square: Square) -> Pixels:
         if square.dtype != np.uint8:
-            return merge_chroma(pixels, square)
-        if pixels.dtype == np.uint8:
-            height, width = pixels.shape[:2]
-            raw = Image.fromarray(square).resize((width, height), Image.Resampling.BILINEAR)
-            return merge_render(pixels, np.asarray(raw))
-        return merge_chroma(pixels, chroma_of(square))
+            return merge_chroma(pixels, cast("Chroma", square), guide=gray)
+        rgb = cast("NDArray[np.uint8]", square)
+        if pixels.dtype != np.uint8:
+            return merge_chroma(pixels, chroma_of(rgb))
+        height, width = pixels.shape[:2]
+        raw = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+        return merge_render(cast("NDArray[np.uint8]", pixels), np.asarray(raw))
 
     def _check_room(self, factor: int, pictures: int) -> None:
         free = self._network.bytes_free()
@@ -203,7 +206,7 @@ def _gray_square(image: Image.Image, factor: int) -> NDArray[np.uint8]:
 
 def _normalized(gray: NDArray[np.uint8]) -> Floats:
     """(S, S) uint8 to (3, S, S) float32, normalised with ImageNet's mean and deviation."""
-    value = gray.astype(np.float32) / np.float32(255)
+    value: Floats = np.divide(gray, 255, dtype=np.float32)
     return (value[None] - IMAGENET_MEAN[:, None, None]) / IMAGENET_STD[:, None, None]
 
 
@@ -213,7 +216,7 @@ def _denormalized(render: Floats) -> NDArray[np.uint8]:
     return np.moveaxis((np.clip(value, 0, 1) * np.float32(255)).astype(np.uint8), 0, -1)
 
 
-def _refuse_gray(gray: NDArray[np.uint8], square: NDArray[np.uint8] | Chroma, name: str) -> None:
+def _refuse_gray(gray: NDArray[np.uint8], square: Square, name: str) -> None:
     """A render without a trace of colour, of a picture that is not blank, is a failure, not a result."""
     if square.dtype == np.uint8:
         colourless = bool((square.max(axis=2) == square.min(axis=2)).all())

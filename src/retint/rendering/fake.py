@@ -24,7 +24,7 @@ class FakeNetwork:
         answer: Callable[[Floats], Floats] | None = None,
         free: int | None = None,
         limit: int | None = None,
-    ):
+    ) -> None:
         """answer: head "chroma". free: bytes said to be free. limit: side in px above which `run` is out of memory."""
         self.info = NetworkInfo("fake", "lite", "0", "chroma", 10, "fake", "cpu")
         self.batches: list[Floats] = []

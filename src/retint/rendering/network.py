@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-IMAGENET_MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)  # of RGB in 0..1, torchvision's
-IMAGENET_STD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
+IMAGENET_MEAN: Floats = np.array((0.485, 0.456, 0.406), dtype=np.float32)  # of RGB in 0..1, torchvision's
+IMAGENET_STD: Floats = np.array((0.229, 0.224, 0.225), dtype=np.float32)
 UNIT = 16  # px of render per unit of render factor
 
 

@@ -12,6 +12,7 @@ from retint.errors import RenderError, RenderMemoryError, WeightsError
 from retint.rendering.memory import cores_available, memory_available
 from retint.rendering.network import Floats, NetworkInfo
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 # Peak bytes per pixel of a render, beyond the loaded session; measured by benchmarks/memory.py
 _BYTES_PER_PIXEL = {"lite": 1500, "artistic": 11000, "stable": 11000, "video": 11000}
@@ -21,7 +22,7 @@ _OUT_OF_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "bad allocati
 class OnnxNetwork:
     """A generator in an ONNX file made by `retint models export`, on ONNX Runtime."""
 
-    def __init__(self, path: Path, *, name: str | None = None, device: Literal["auto", "cpu", "cuda", "mps"] = "auto"):
+    def __init__(self, path: Path, *, name: str | None = None, device: Device = "auto") -> None:
         """Raises WeightsError for a file that is no retint ONNX model, RenderError for a device that is not there."""
         chosen = _choose_device(device)
         options = ort.SessionOptions()
@@ -30,10 +31,15 @@ class OnnxNetwork:
         try:
             self._session = ort.InferenceSession(path, options, providers=[_PROVIDERS[chosen]])
         except Exception as error:  # ONNX Runtime's own exceptions share no public base
-            raise WeightsError(f"{path.name} is not a model that ONNX Runtime can load: {_first_line(error)}") from error
+            raise WeightsError(
+                f"{path.name} is not a model that ONNX Runtime can load: {_first_line(error)}"
+            ) from error
         said = self._session.get_modelmeta().custom_metadata_map
         if said.get("retint.head") not in ("rgb", "chroma"):
-            raise WeightsError(f"{path.name} is not a retint model (no retint.head in its metadata); export it with retint models export")
+            raise WeightsError(
+                f"{path.name} is not a retint model (no retint.head in its metadata); "
+                "make one with: retint models export"
+            )
         self.info = NetworkInfo(
             name=name or said["retint.name"],
             variant=said["retint.variant"],
@@ -62,13 +68,17 @@ class OnnxNetwork:
         return memory_available() if self.info.device == "cpu" else None
 
 
-def _choose_device(device: Literal["auto", "cpu", "cuda", "mps"]) -> Literal["cpu", "cuda", "mps"]:
+def _choose_device(device: Device) -> Literal["cpu", "cuda", "mps"]:
     available = ort.get_available_providers()
     if device == "auto":
         return "cuda" if _PROVIDERS["cuda"] in available else "cpu"
     if _PROVIDERS[device] not in available:
-        advice = {"cuda": "pip install onnxruntime-gpu in place of onnxruntime", "mps": "use the torch extra"}.get(device, "")
-        raise RenderError(f"got device {device!r}, and this ONNX Runtime offers {', '.join(available)}; {advice}, or take device cpu")
+        advice = {"cuda": "pip install onnxruntime-gpu in place of onnxruntime", "mps": "use the torch extra"}.get(
+            device, ""
+        )
+        raise RenderError(
+            f"got device {device!r}, and this ONNX Runtime offers {', '.join(available)}; {advice}, or take device cpu"
+        )
     return device
 
 

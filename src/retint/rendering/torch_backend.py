@@ -32,7 +32,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 # Peak bytes per pixel of a render, beyond the loaded network; measured by benchmarks/artistic_cpu.py --memory
 _LEAN_BYTES_PER_PIXEL = {"artistic": 1600, "stable": 1700, "video": 1700, "lite": 700}
 _PLAIN_BYTES_PER_PIXEL = {"artistic": 7600, "stable": 7600, "video": 7600, "lite": 1500}  # in float32
-_DEFAULT_RENDER_FACTOR = {"artistic": 35, "stable": 35, "video": 21, "lite": 24}  # where neither caller nor file says
+DEFAULT_RENDER_FACTORS = {"artistic": 35, "stable": 35, "video": 21, "lite": 24}  # where neither caller nor file says
 _OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "bad allocation")
 
 
@@ -130,7 +130,7 @@ def load_torch_network(
         variant=checkpoint.variant,
         version=checkpoint.version or digest(path),
         head=generator.variant.head,
-        default_render_factor=default_render_factor or _DEFAULT_RENDER_FACTOR[checkpoint.variant],
+        default_render_factor=default_render_factor or DEFAULT_RENDER_FACTORS[checkpoint.variant],
         engine="torch",
         device=chosen,
     )

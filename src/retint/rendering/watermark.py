@@ -26,7 +26,9 @@ def add_watermark(pixels: Pixels) -> Pixels:
     bottom = height - min(MARGIN, height - side)
     left = min(MARGIN, width - side)
     with resources.files("retint.rendering").joinpath("watermark.png").open("rb") as handle:
-        mark = np.asarray(Image.open(handle).convert("RGBA").resize((side, side), Image.Resampling.BOX), dtype=np.float32)
+        mark = np.asarray(
+            Image.open(handle).convert("RGBA").resize((side, side), Image.Resampling.BOX), dtype=np.float32
+        )
     full = np.iinfo(pixels.dtype).max
     opacity = mark[..., 3:] / 255 * OPACITY
     out = pixels.copy()

@@ -108,7 +108,7 @@ class Batches:
     Yields uint8 `(N, 3, size, size)` colour and float `(N, 4)` draws for `gray_input`, prepared ahead by a thread.
     """
 
-    def __init__(self, photos: PhotoSet, phase: Phase, augmentation: Augmentation, *, seed: int, index: int):
+    def __init__(self, photos: PhotoSet, phase: Phase, augmentation: Augmentation, *, seed: int, index: int) -> None:
         if phase.batch > len(photos):
             raise TrainingError(
                 f"phase {phase.name!r} wants batches of {phase.batch}, and there are {len(photos)} photographs; "

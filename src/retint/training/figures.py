@@ -42,7 +42,7 @@ def lite_features(pictures: Iterable[NDArray[np.uint8]], network: EfficientNetLi
 class Judge:
     """Holds true pictures and what is needed to score a generator's colours of them."""
 
-    def __init__(self, true: list[NDArray[np.uint8]], network: EfficientNetLite):
+    def __init__(self, true: list[NDArray[np.uint8]], network: EfficientNetLite) -> None:
         """true: `(256, 256, 3)` RGB pictures. network: EfficientNet-Lite0 with head, eval mode."""
         self.true, self.network = true, network
         self.true_features = lite_features(true, network)

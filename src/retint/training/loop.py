@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from retint.errors import TrainingError
 from retint.networks.encoders import EfficientNetLite
-from retint.networks.generator import Generator, build_generator
+from retint.networks.generator import build_generator
 from retint.training.data import Batches, PhotoSet
 from retint.training.figures import Figures, Judge
 from retint.training.losses import LiteFeatureLoss, chroma_loss
@@ -63,16 +63,17 @@ class Trainer:
         judge: Judge | None = None,
         device: str = "cpu",
         progress: Callable[[str], None] | None = None,
-    ):
+    ) -> None:
         """encoder fills a fresh encoder with its first weights; features makes the network of the feature loss."""
         self.recipe, self.photos, self.run_folder, self.judge = recipe, photos, run, judge
         self.device, self.progress = torch.device(device), progress
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
         self.generator = build_generator(recipe.variant)
-        if not isinstance(self.generator.layers[0], EfficientNetLite):
+        body = self.generator.layers[0]
+        if not isinstance(body, EfficientNetLite):
             raise TrainingError(f"got variant {recipe.variant!r}; this loop trains chroma generators, such as 'lite'")
-        encoder(self.generator.layers[0])
+        encoder(body)
         self.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.feature_loss: LiteFeatureLoss | None = None
@@ -143,13 +144,15 @@ class Trainer:
     # (3) all phases
 
     def train(self) -> bool:
-        """Run to the end of the recipe, and write `generator.pt`: the averaged weights. False if asked to stop before."""
+        """Run to the end of the recipe and write `generator.pt`, the averaged weights. False if asked to stop before."""
         last_save = last_figures = last_line = time.monotonic()
         while self.phase_index < len(self.recipe.phases):
             phase = self.recipe.phases[self.phase_index]
             if self.optimizer is None:
                 self.optimizer = self._trainable(phase)
-            batches = Batches(self.photos, phase, self.recipe.augmentation, seed=self.recipe.seed, index=self.phase_index)
+            batches = Batches(
+                self.photos, phase, self.recipe.augmentation, seed=self.recipe.seed, index=self.phase_index
+            )
             self.generator.train()
             started, first = time.monotonic(), self.step
             sums: dict[str, float] = {}
@@ -218,7 +221,9 @@ class Trainer:
             raise TrainingError(f"got no checkpoint at {path}; start the run without --resume")
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state["recipe"] != asdict(self.recipe):
-            raise TrainingError(f"{path} belongs to another recipe than the one given; resume with {path.parent / 'recipe.toml'}")
+            raise TrainingError(
+                f"{path} belongs to another recipe than the one given; resume with {path.parent / 'recipe.toml'}"
+            )
         self.phase_index, self.step = state["phase_index"], state["step"]
         self.generator.load_state_dict(state["generator"])
         self.average.load_state_dict(state["average"])

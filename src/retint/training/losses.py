@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from retint.networks.encoders import EfficientNetLite
 from retint.training.recipe import Losses
 
-# Each term over its own value for pictures left grey, so that recipes weigh like with like. Measured on 512 crops of the
-# training photographs at 128 px (benchmarks/loss_scale.py).
+# Each term over its own value for pictures left grey, so that recipes weigh like with like. Measured on 256 crops of
+# training photographs at 128 px.
 GRAY_CHROMA = 0.0254  # smooth L1 with beta 0.1 of the chroma
 GRAY_FEATURES = (2.76, 3.25, 2.64, 1.42)  # of EfficientNet-Lite1; Lite0 and Lite2 lie within 13 %
 
@@ -21,7 +21,7 @@ class LiteFeatureLoss(nn.Module):
     Stands in for VGG-16's where those weights cannot be had. 1 where the rendered picture is the grey one.
     """
 
-    def __init__(self, features: EfficientNetLite):
+    def __init__(self, features: EfficientNetLite) -> None:
         super().__init__()
         self.features = features.eval().requires_grad_(False)
 

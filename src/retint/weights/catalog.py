@@ -18,7 +18,7 @@ from retint.errors import UnknownModelError
 Role = Literal["generator", "critic", "encoder", "features"]
 
 _HUGGING_FACE = "https://huggingface.co/spensercai/DeOldify/resolve/main"
-_HUGGING_FACE_TRAINING = "https://huggingface.co/thookham/DeOldify/resolve/main"  # critics and pretrained files too
+_HUGGING_FACE_MORE = "https://huggingface.co/thookham/DeOldify/resolve/main"  # has critics and pretrained files too
 _DEEPAI = "https://data.deepai.org/deoldify"
 _DROPBOX = "https://www.dropbox.com/s"  # the links of DeOldify's README, with dl=1 for the file instead of its page
 _TORCHVISION = "https://download.pytorch.org/models"
@@ -62,7 +62,7 @@ def _published(variant: str, file: str, size: int, sha256: str, factor: int, abo
         role="generator",
         about=about,
         licence="MIT",
-        addresses=(f"{_HUGGING_FACE}/{file}", *more),
+        addresses=(f"{_HUGGING_FACE}/{file}", *more, f"{_HUGGING_FACE_MORE}/{file}"),
         size=size,
         sha256=sha256,
         variant=variant,
@@ -77,7 +77,7 @@ def _training(name: str, role: Role, file: str, size: int, sha256: str, about: s
         role=role,
         about=about,
         licence="MIT",
-        addresses=(f"{_HUGGING_FACE_TRAINING}/{file}", f"{_DROPBOX}/{dropbox}/{file}?dl=1"),
+        addresses=(f"{_HUGGING_FACE_MORE}/{file}", f"{_DROPBOX}/{dropbox}/{file}?dl=1"),
         size=size,
         sha256=sha256,
         variant="artistic" if role == "generator" else None,
