@@ -93,7 +93,7 @@ def merge_chroma(original: Pixels, chroma: Chroma, guide: NDArray[np.uint8] | No
     original: (H, W) or (H, W, 3), uint8 or uint16
     chroma:   (h, w, 2) float32
     guide:    (h, w) uint8, the grey picture at the render's size. With it the chroma is brought to (H, W) along the
-              photograph's own edges (`guided_planes`); without it bilinearly
+              photograph's own edges (`guide_slopes`); without it bilinearly
 
     Returns (H, W, 3) of original's dtype, whose BT.601 luma, rounded, is the original's. Eyes resolve luma finer than
     chroma, so a small render is enough.
@@ -102,18 +102,20 @@ def merge_chroma(original: Pixels, chroma: Chroma, guide: NDArray[np.uint8] | No
     height, width = y_full.shape
     full = np.iinfo(original.dtype).max
     out = np.empty((height, width, 3), dtype=original.dtype)
-    planes_apart = np.moveaxis(chroma if guide is None else guided_planes(chroma, guide), -1, 0)
-    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes_apart]
+    stacked = chroma if guide is None else np.concatenate([chroma, guide_slopes(chroma, guide)], axis=-1)
+    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(stacked, -1, 0)]
+    if guide is not None:
+        planes.append(Image.fromarray(guide.astype(np.float32) / 255))
     for rows in _strips(height):
         scale = chroma.shape[0] / height
         box = (0.0, rows.start * scale, float(chroma.shape[1]), min(rows.stop * scale, chroma.shape[0]))
         size = (width, rows.stop - rows.start)
         y = y_full[rows].astype(np.float32)
-        resized = [np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=box)) for plane in planes]
-        if guide is None:
-            u, v = (plane * full for plane in resized)
-        else:
-            u, v = resized[0] * y + resized[2] * full, resized[1] * y + resized[3] * full
+        u, v, *guides = (np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=box)) * full for plane in planes)
+        if guides:
+            slope_u, slope_v, coarse = guides
+            detail = (y - coarse) / full
+            u, v = u + slope_u * detail, v + slope_v * detail
         out[rows] = _with_chroma(y, u, v, full)
     return out
 
@@ -122,17 +124,17 @@ GUIDE_RADIUS = 4  # px of the render; with GUIDE_SOFTNESS the best of nine setti
 GUIDE_SOFTNESS = 4e-3  # variance of luma (in 0..1) under which an edge counts as texture
 
 
-def guided_planes(chroma: Chroma, guide: NDArray[np.uint8]) -> Chroma:
-    """Chroma as local lines over luma, chroma = slope * luma + offset: fast guided filter, arXiv 1505.00996.
+def guide_slopes(chroma: Chroma, guide: NDArray[np.uint8]) -> Chroma:
+    """How much chroma changes with luma around each pixel: the slopes of the fast guided filter, arXiv 1505.00996.
 
-    chroma: (h, w, 2) float32; guide: (h, w) uint8. Returns (h, w, 4) float32: slope of U, of V, offset of U, of V, luma
-    in 0..1. Resized and laid over luma of full size they give chroma whose edges are the photograph's.
+    chroma: (h, w, 2) float32; guide: (h, w) uint8. Returns (h, w, 2) float32, chroma per luma in 0..1. Times the detail
+    that the render's size lost, luma minus its own resized render, they give chroma the photograph's edges. Unlike the
+    guided filter itself this leaves the render's own chroma as it is, where the filter would smooth it.
     """
     y = guide[..., None].astype(np.float64) / 255
     mean_y, mean_c = _box_mean(y), _box_mean(chroma.astype(np.float64))
     slope = (_box_mean(y * chroma) - mean_y * mean_c) / (_box_mean(y * y) - mean_y**2 + GUIDE_SOFTNESS)
-    offset = mean_c - slope * mean_y
-    return _box_mean(np.concatenate([slope, offset], axis=-1)).astype(np.float32)
+    return _box_mean(slope).astype(np.float32)
 
 
 def _box_mean(planes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -88,6 +88,15 @@ def test_tiff_without_its_last_strip_is_no_picture_with_a_black_band():
         read_photo(bytes(data))
 
 
+def test_tiff_pages_in_a_circle_come_to_an_end():
+    data = bytearray(encoded(rgb(), "TIFF"))
+    stream = io.BytesIO(data)
+    header = read_header(stream)
+    first = read_directory(stream, header, header.first)
+    data[first.end - 4 : first.end] = struct.pack("<I", header.first)
+    assert np.array_equal(read_photo(bytes(data)).pixels, rgb())
+
+
 @pytest.mark.parametrize("source", [b"", io.BytesIO(b"")])
 def test_empty(source: Any):
     with pytest.raises(UnreadablePhotoError, match=r"empty \(0 bytes\)"):

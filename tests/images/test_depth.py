@@ -13,6 +13,7 @@ from planted import HEIGHT, WIDTH, alpha, by_pillow, encoded, grey, photo, png_c
 
 from retint.errors import UnsupportedInputError
 from retint.images import read_photo, write_photo
+from retint.images.directories import Directory, new_block, short
 
 
 def tiff(samples: np.ndarray, **options: Any) -> bytes:
@@ -81,18 +82,28 @@ def test_one_bit_tiff(photometric: str):
     assert np.array_equal(read.pixels, ink.astype(np.uint8) * 255)
 
 
-def test_fax_tiff():
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_fax_tiff(compression: str, photometric: int):
     ink = grey() > 127
-    data = by_pillow(Image.fromarray(ink), "TIFF", compression="group4")
+    data = by_pillow(Image.fromarray(ink), "TIFF", compression=compression, tiffinfo={262: photometric})
     assert np.array_equal(read_photo(data).pixels, ink.astype(np.uint8) * 255)
+
+
+def packed_tiff(plane: np.ndarray, bits: int) -> bytes:
+    """A grey TIFF whose samples of `bits` bits follow each other without gaps, rows starting at whole bytes."""
+    spread = (plane[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+    strip = np.packbits(spread.reshape(HEIGHT, -1).astype(np.uint8), axis=1).tobytes()
+    values = {256: WIDTH, 257: HEIGHT, 258: bits, 259: 1, 262: 1, 273: 0, 277: 1, 278: HEIGHT, 279: len(strip)}
+    values[273] = len(new_block(Directory({tag: short(tag, value, "<") for tag, value in values.items()})))
+    return new_block(Directory({tag: short(tag, value, "<") for tag, value in values.items()})) + strip
 
 
 @pytest.mark.parametrize("bits", [4, 10, 12, 14])
 def test_odd_depths_are_stretched_to_the_full_range(bits: int):
     most = 2**bits - 1
     plane = np.linspace(0, most, WIDTH * HEIGHT).round().reshape(HEIGHT, WIDTH)
-    data = tiff(plane.astype(np.uint8 if bits < 8 else np.uint16), photometric="minisblack", bitspersample=bits)
-    read = read_photo(data)
+    read = read_photo(packed_tiff(plane.astype(np.uint16), bits))
     full = 255 if bits < 8 else 65535
     assert read.pixels.dtype == (np.uint8 if bits < 8 else np.uint16)
     assert (read.pixels.min(), read.pixels.max()) == (0, full)
@@ -150,8 +161,10 @@ def test_jpeg_in_tiff(mode: str):
     assert np.abs(read_photo(data).pixels.astype(int) - expected).max() <= 2
 
 
-def test_ycbcr_without_jpeg():
-    data = by_pillow(Image.fromarray(rgb()).convert("YCbCr"), "TIFF")
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_ycbcr_without_jpeg(compression: str | None):
+    samples = np.asarray(Image.fromarray(rgb()).convert("YCbCr"))
+    data = tiff(samples, photometric="ycbcr", compression=compression, subsampling=(1, 1))
     assert np.abs(read_photo(data).pixels.astype(int) - rgb()).max() <= 3
 
 

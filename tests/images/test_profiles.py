@@ -130,6 +130,11 @@ def inks(dtype: Any = np.uint8) -> np.ndarray:
     return picture
 
 
+def icc_tag(icc: bytes) -> list[tuple[int, int, int, bytes, bool]]:
+    """A profile for tifffile."""
+    return [(34675, 7, len(icc), icc, True)]
+
+
 def quarters(pixels: np.ndarray) -> list[list[int]]:
     return [pixels[y, x].astype(int).tolist() for y, x in ((4, 4), (4, 40), (27, 4), (27, 40))]
 
@@ -153,7 +158,13 @@ def check_quarters(pixels: np.ndarray, tolerance: float) -> None:
 
 
 def test_adobe_cmyk_jpeg_goes_through_its_profile():
-    data = by_pillow(Image.fromarray(inks(), "CMYK"), "JPEG", quality=100, subsampling=0, icc_profile=cmyk_profile())
+    data = by_pillow(
+        Image.frombytes("CMYK", (WIDTH + 1, HEIGHT + 1), inks().tobytes()),
+        "JPEG",
+        quality=100,
+        subsampling=0,
+        icc_profile=cmyk_profile(),
+    )
     assert b"Adobe" in data  # stored inverted, as Photoshop does
     read = read_photo(data)
     check_quarters(read.pixels, 4)
@@ -164,7 +175,9 @@ def test_adobe_cmyk_jpeg_goes_through_its_profile():
 def test_cmyk_jpeg_without_adobes_marker_is_not_inverted():
     import imagecodecs
 
-    data = by_pillow(Image.fromarray(255 - inks(), "CMYK"), "JPEG", quality=100, subsampling=0)
+    data = by_pillow(
+        Image.frombytes("CMYK", (WIDTH + 1, HEIGHT + 1), (255 - inks()).tobytes()), "JPEG", quality=100, subsampling=0
+    )
     at = data.index(b"\xff\xeeX"[:2])
     size = int.from_bytes(data[at + 2 : at + 4], "big")
     plain = data[:at] + data[at + 2 + size :]
@@ -179,7 +192,7 @@ def test_cmyk_tiff_goes_through_its_profile(dtype: Any, planar: str):
     out = io.BytesIO()
     samples = inks(dtype) if planar == "contig" else np.moveaxis(inks(dtype), -1, 0)
     icc = cmyk_profile()
-    tifffile.imwrite(out, samples, photometric="separated", planarconfig=planar, iccprofile=icc, metadata=None)
+    tifffile.imwrite(out, samples, photometric="separated", planarconfig=planar, extratags=icc_tag(icc), metadata=None)
     read = read_photo(out.getvalue())
     assert read.pixels.dtype == dtype
     check_quarters(read.pixels, 1)
@@ -200,7 +213,7 @@ def test_damaged_cmyk_profile_is_told():
     icc = bytearray(cmyk_profile())
     icc[132 + 36 : 132 + 40] = b"A2Bx"
     out = io.BytesIO()
-    tifffile.imwrite(out, inks(), photometric="separated", iccprofile=bytes(icc), metadata=None)
+    tifffile.imwrite(out, inks(), photometric="separated", extratags=icc_tag(bytes(icc)), metadata=None)
     read = read_photo(out.getvalue())
     assert quarters(read.pixels)[:2] == [[255] * 3, [0] * 3]
     assert len(read.notes) == 2

@@ -30,6 +30,9 @@ from retint.errors import MissingExtraError, RetintError
 )
 @click.option("--validation-count", default=200, show_default=True, help="How many of them, at most.")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR where it stopped.")
+@click.option(
+    "--start", metavar="FILE", type=click.Path(path_type=Path), help="Begin with the weights in FILE (.pt, .pth)."
+)
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]), show_default=True)
 @click.option("--threads", default=0, help="CPU threads; 0: all cores that are free to use.")
 def train(
@@ -40,6 +43,7 @@ def train(
     validation: Path | None,
     validation_count: int,
     resume: bool,
+    start: Path | None,
     device: str,
     threads: int,
 ) -> None:
@@ -67,6 +71,7 @@ def train(
         validation=validation,
         validation_count=validation_count,
         resume=resume,
+        start=start,
         device=device,
         progress=lambda line: click.echo(line, err=True),
     )

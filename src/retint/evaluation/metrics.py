@@ -66,5 +66,9 @@ def frechet_distance(one: Floats, other: Floats) -> float:
     mean_one, mean_other = one.mean(axis=0), other.mean(axis=0)
     a = (one - mean_one) / np.sqrt(len(one) - 1)
     b = (other - mean_other) / np.sqrt(len(other) - 1)
+    if len(a) > a.shape[1]:  # a triangle with the same products, and no more rows than there are features
+        a = np.linalg.qr(a, mode="r")
+    if len(b) > b.shape[1]:
+        b = np.linalg.qr(b, mode="r")
     cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
     return float(((mean_one - mean_other) ** 2).sum() + (a**2).sum() + (b**2).sum() - 2 * cross)

@@ -7,6 +7,7 @@ scanners write. What it leaves to its caller (inverted, palette, associated alph
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 from typing import BinaryIO
 
@@ -33,6 +34,10 @@ before it was coloured). A result has its own."""
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR = 0, 1, 2, 3, 4, 5, 6
 _CHANNELS = {_MIN_IS_WHITE: 1, _MIN_IS_BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
 _JPEG = 7
+_LIBTIFF = frozenset({2, 3, 4, 6})
+"""Fax, which imagecodecs for Python 3.10 has not, and JPEG of the old kind, which it has nowhere."""
+_MOST_PAGES = 64
+"""Pages that are looked at to find the first full one, and to tell how many there are."""
 _RAW_PHOTOMETRIC = (32803, 34892)  # colour filter array and linear raw: DNG 1.4
 
 # Both log what they find wrong, to stderr where an application has set up no logging. Here every fault ends in an
@@ -48,7 +53,8 @@ def read_tiff(stream: BinaryIO, most: int) -> Decoded:
         check_size(page.imagewidth, page.imagelength, most)
         _require_known(page)
         _require_whole(page, stream)
-        if page.photometric == _YCBCR and page.compression != _JPEG:
+        subsampled = page.photometric == _YCBCR and page.tags.valueof(530, (2, 2)) != (1, 1)
+        if page.compression in _LIBTIFF or (subsampled and page.compression != _JPEG):
             found = _decode_by_pillow(stream, index)
         else:
             found = _decode(page)
@@ -59,13 +65,19 @@ def read_tiff(stream: BinaryIO, most: int) -> Decoded:
 
 
 def _choose_page(tiff: tifffile.TiffFile) -> tuple[tifffile.TiffPage, int, list[str]]:
-    """The first page that is no thumbnail, its index, and notes: scanners and cameras may put a small one first."""
-    full = [
-        (index, page)
-        for index, page in enumerate(tiff.pages)
-        if isinstance(page, tifffile.TiffPage) and not page.is_reduced
-    ]
-    if not len(tiff.pages):
+    """The first page that is no thumbnail, its index, and notes: scanners and cameras may put a small one first.
+
+    Not all pages are asked for: in a damaged file they can follow each other in a circle.
+    """
+    full: list[tuple[int, tifffile.TiffPage]] = []
+    seen: set[int] = set()
+    for index, page in enumerate(itertools.islice(tiff.pages, _MOST_PAGES)):
+        if page.offset in seen:
+            break
+        seen.add(page.offset)
+        if isinstance(page, tifffile.TiffPage) and not page.is_reduced:
+            full.append((index, page))
+    if not seen:
         raise UnreadablePhotoError(
             "the file is cut short, its list of pages is missing; copy it again from where it came"
         )
@@ -76,7 +88,8 @@ def _choose_page(tiff: tifffile.TiffFile) -> tuple[tifffile.TiffPage, int, list[
     index, page = full[0]
     if page.photometric in _RAW_PHOTOMETRIC:
         raise UnsupportedInputError("this is a camera's raw file; develop it to TIFF or JPEG first")
-    return page, index, [f"only the first of {len(full)} pages was taken"] if len(full) > 1 else []
+    count = f"{len(full)}{' or more' if len(seen) == _MOST_PAGES else ''}"
+    return page, index, [f"only the first of {count} pages was taken"] if len(full) > 1 else []
 
 
 def _require_known(page: tifffile.TiffPage) -> None:
@@ -132,6 +145,9 @@ def _decode(page: tifffile.TiffPage) -> Decoded:
         pixels = np.invert(pixels)
     if alpha is not None and kind == 1:
         _unmultiply(pixels, alpha)
+    if photometric == _YCBCR and page.compression != _JPEG:
+        for rows in strips(height, width):
+            pixels[rows] = np.asarray(Image.frombytes("YCbCr", pixels[rows].shape[1::-1], pixels[rows]).convert("RGB"))
     return Decoded(pixels, alpha, notes=notes)
 
 
@@ -163,12 +179,12 @@ def _unmultiply(pixels: Pixels, alpha: Pixels) -> None:
 
 
 def _decode_by_pillow(stream: BinaryIO, index: int) -> Decoded:
-    """YCbCr without JPEG, and JPEG of the old kind: tifffile has neither, libtiff has both, at 8 bits."""
+    """Kinds that libtiff knows and tifffile does not, all of 8 bits or fewer."""
     stream.seek(0)
     image: Image.Image = TiffImagePlugin.TiffImageFile(stream)
     image.seek(index)
     image.load()
-    return Decoded(*arrays_of(image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB")))
+    return Decoded(*arrays_of(image if image.mode in ("1", "L", "RGB", "RGBA") else image.convert("RGB")))
 
 
 def _read_tags(stream: BinaryIO, offset: int, found: Decoded) -> None:

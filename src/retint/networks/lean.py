@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from retint.networks.blocks import SelfAttention, UnetBlock
 from retint.networks.folding import scale_and_shift
-from retint.networks.generator import CHROMA_SCALE, Generator
+from retint.networks.generator import Generator
 from retint.networks.winograd import WinogradConv, padded
 
 _BAND = 64  # rows of the full-size render at a time; each band repeats 4 of its neighbours' rows
@@ -28,12 +28,14 @@ _POSITIONS = 512  # of attention at a time
 
 
 class LeanGenerator(nn.Module):
-    """Satisfies the generator's contract; made from a folded generator, which it takes apart."""
+    """Satisfies the contract of a generator with a ResNet and head "rgb". Made from a folded one, which it takes apart.
+
+    `lite` gains nothing from it: its last layers are narrow.
+    """
 
     def __init__(self, folded: Generator) -> None:
         super().__init__()
         layers = folded.layers
-        self.head = folded.variant.head
         self.encoder = layers[0].to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.deepest = nn.Sequential(*layers[1:4]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.blocks: list[_Block] = []
@@ -45,11 +47,10 @@ class LeanGenerator(nn.Module):
     @torch.inference_mode()
     def forward(self, x: Tensor) -> Tensor:
         pictures = [self._render(picture[None]) for picture in x]
-        y = torch.stack(pictures).permute(0, 3, 1, 2)
-        return torch.sigmoid(y) * 6 - 3 if self.head == "rgb" else y * CHROMA_SCALE
+        return torch.sigmoid(torch.stack(pictures).permute(0, 3, 1, 2)) * 6 - 3
 
     def _render(self, picture: Tensor) -> Tensor:
-        """(1, 3, H, W) to (H, W, 3 or 2), before the head's function."""
+        """(1, 3, H, W) to (H, W, 3), before the sigmoid."""
         *skips, y = self.encoder(picture.contiguous(memory_format=torch.channels_last))
         y = _rows(self.deepest(y))
         for block in self.blocks:
@@ -108,12 +109,7 @@ class _Block:
         up, (height, width, channels) = self._shuffle.outputs, skip.shape
         merged = y.new_empty(height, width, padded(up + channels))
         merged[..., up + channels :].zero_()
-        if height <= 2 * y.shape[0] and width <= 2 * y.shape[1]:  # DeOldify's nearest resize by one pixel is a cut
-            self._shuffle(y, merged[..., :up])
-        else:
-            doubled = y.new_empty(2 * y.shape[0], 2 * y.shape[1], up)
-            self._shuffle(y, doubled)
-            merged[..., :up] = _rows(F.interpolate(doubled.permute(2, 0, 1)[None], (height, width), mode="nearest"))
+        self._shuffle(y, merged[..., :up])  # cut where the skip is a pixel smaller: what a nearest resize comes to
         torch.mul(skip, self._scale, out=merged[..., up : up + channels]).add_(self._shift).relu_()
         del y, skip
         for step in self._steps:
@@ -167,7 +163,7 @@ class _Tail:
         self._bias = final.bias
 
     def __call__(self, y: Tensor, picture: Tensor) -> Tensor:
-        """(h, w, C) and (H, W, 3) to (H, W, outputs), before the head's function. H, W are 2h, 2w, or one less."""
+        """(h, w, C) and (H, W, 3) to (H, W, 3), before the sigmoid. H, W are 2h, 2w, or one less."""
         height, width = picture.shape[:2]
         channels = self._shuffle.outputs
         kernels = self._first.transformed(), self._second.transformed()

@@ -6,29 +6,21 @@ over all channels is one matrix product for each of the 36 points, and transform
 
     Y = A^T [ (G g G^T) * (B^T d B) ] A
 
-That is 36 multiplications for 16 results instead of 144. Each two-sided product is written as one matrix product with
-the Kronecker square: a 36x36, 36x9 or 16x36 matrix against all tiles and channels at once.
+That is 36 multiplications for 16 results instead of 144. B is applied as sums of whole rows and columns of tiles; the
+sides of G and A together, as one matrix product with their Kronecker squares, 36x9 and 16x36.
 
 Maps lie as (rows, columns, channels), channels a multiple of 8 (`padded`), the surplus zero.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-# The transforms of section 4.3, whose interpolation points are 0, 1, -1, 2, -2 and infinity.
-_DATA = torch.tensor(  # B^T
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ],
-    dtype=torch.float64,
-)
+# The transforms of section 4.3 (B^T: `_to_points`), whose interpolation points are 0, 1, -1, 2, -2 and infinity.
 _KERNEL = torch.tensor(  # G
     [
         [1 / 4, 0, 0],
@@ -44,7 +36,8 @@ _RESULT = torch.tensor(  # A^T
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], dtype=torch.float64
 )
 _ONE = 7  # of the 36 points, the one at (1, 1): what is added there is added to all 16 results
-_TILES = 320  # about as many at a time: enough rows for matrix products at full speed, few enough for the cache
+_TILES = 280  # about as many at a time: enough rows for matrix products at full speed, few enough for the cache
+_FEW = 64  # tiles in all, below which transforming the kernels costs more than it saves
 
 
 def padded(channels: int) -> int:
@@ -65,7 +58,6 @@ class WinogradConv:
         self._bias = weight.new_zeros(self.outputs)
         if convolution.bias is not None:
             self._bias[:outputs] = convolution.bias
-        self._data = torch.kron(_DATA, _DATA).float()
         self._kernel = torch.kron(_KERNEL, _KERNEL).float()
         self._result = torch.kron(_RESULT, _RESULT).float()
 
@@ -79,21 +71,27 @@ class WinogradConv:
         source: (rows, columns, inputs); beyond its edges lie zeros
         target: (n, columns, outputs); its row i is the result around row `first + i` of `source`
         """
-        kernels = self.transformed() if transformed is None else transformed
         columns = source.shape[1]
         across = -(-columns // 4)
+        if transformed is None and across * -(-len(target) // 4) < _FEW:
+            return target.copy_(self._directly(source)[first : first + len(target)])
+        kernels = self.transformed() if transformed is None else transformed
         down = min(max(1, _TILES // across), -(-len(target) // 4))
-        tiles = down * across
-        window = source.new_zeros(4 * down + 2, 4 * across + 2, self.inputs)
-        row, column, _ = window.stride()
-        cut = window.as_strided((6, 6, down, across, self.inputs), (row, column, 4 * row, 4 * column, 1))
-        data, points = source.new_empty(cut.shape), source.new_empty(36, tiles, self.inputs)
+        tiles, width = down * across, 4 * across + 2
+        window = source.new_zeros(4 * down + 2, width, self.inputs)
+        halfway = source.new_empty(6, down, width, self.inputs)  # transformed along rows only
+        points = source.new_empty(36, tiles, self.inputs)
         products, results = source.new_empty(36, tiles, self.outputs), source.new_empty(16, tiles * self.outputs)
+        row, pixel, _ = window.stride()
+        tile_rows = window.as_strided((6, down, width, self.inputs), (row, 4 * row, pixel, 1))
+        plane, row, pixel, _ = halfway.stride()
+        tile_columns = halfway.as_strided((6, 6, down, across, self.inputs), (pixel, plane, row, 4 * pixel, 1))
+        transposed = points.view(6, 6, down, across, self.inputs).transpose(0, 1)
         shuffled = results.view(4, 4, down, across, self.outputs).permute(2, 0, 3, 1, 4)
         for top in range(0, len(target), 4 * down):
             _fill(window, source, first + top - 1)
-            data.copy_(cut)
-            torch.mm(self._data, data.view(36, -1), out=points.view(36, -1))
+            _to_points(tile_rows.unbind(), halfway.unbind())
+            _to_points(tile_columns.unbind(), transposed.unbind())
             torch.bmm(points, kernels, out=products)
             products[_ONE] += self._bias
             torch.mm(self._result, products.view(36, -1), out=results)
@@ -104,6 +102,28 @@ class WinogradConv:
                 rows.unflatten(1, (across, 4)).unflatten(0, (down, 4)).copy_(shuffled)
             rows.relu_()
         return target
+
+
+    def _directly(self, source: Tensor) -> Tensor:
+        weight = self._weight.view(3, 3, self.inputs, self.outputs).permute(3, 2, 0, 1)
+        return F.conv2d(source.permute(2, 0, 1)[None], weight, self._bias, padding=1)[0].permute(1, 2, 0).relu_()
+
+
+def _to_points(pixels: Sequence[Tensor], points: Sequence[Tensor]) -> None:
+    """B^T along one axis: the six pixels of each tile to values at the six points.
+
+    B^T = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0],
+           [0, 4, 0, -5, 0, 1]]
+    """
+    torch.add(pixels[4], pixels[2], alpha=-5, out=points[0]).add_(pixels[0], alpha=4)
+    torch.add(pixels[5], pixels[3], alpha=-5, out=points[5]).add_(pixels[1], alpha=4)
+    even, odd = torch.add(pixels[4], pixels[2], alpha=-4), torch.add(pixels[3], pixels[1], alpha=-4)
+    torch.add(even, odd, out=points[1])
+    torch.sub(even, odd, out=points[2])
+    torch.sub(pixels[4], pixels[2], out=even)
+    torch.sub(pixels[3], pixels[1], out=odd)
+    torch.add(even, odd, alpha=2, out=points[3])
+    torch.sub(even, odd, alpha=2, out=points[4])
 
 
 def _fill(window: Tensor, source: Tensor, start: int) -> None:

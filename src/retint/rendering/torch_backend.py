@@ -29,8 +29,8 @@ from retint.rendering.network import Floats, NetworkInfo
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 
-# Peak bytes per pixel of a render, beyond the loaded network; measured by benchmarks/artistic_cpu.py --memory
-_LEAN_BYTES_PER_PIXEL = {"artistic": 1600, "stable": 1700, "video": 1700, "lite": 700}
+# Peak bytes per pixel of a render, beyond the loaded network; measured by benchmarks/artistic_cpu.py
+_LEAN_BYTES_PER_PIXEL = {"artistic": 1600, "stable": 1700, "video": 1700}
 _PLAIN_BYTES_PER_PIXEL = {"artistic": 7600, "stable": 7600, "video": 7600, "lite": 1500}  # in float32
 DEFAULT_RENDER_FACTORS = {"artistic": 35, "stable": 35, "video": 21, "lite": 24}  # where neither caller nor file says
 _OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "bad allocation")
@@ -50,7 +50,8 @@ class TorchNetwork:
         self._device = torch.device(info.device)
         self.precision = _choose_precision(self._device, precision)
         self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        self._lean = info.device == "cpu" and self.precision == "fp32"
+        resnet = generator.variant.encoder.startswith("resnet")
+        self._lean = info.device == "cpu" and self.precision == "fp32" and resnet
         with _MemoryErrors(self._device, "the weights"):
             folded = fold(generator)
             if self._lean:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from retint.errors import TrainingError
 from retint.networks.encoders import EfficientNetLite
-from retint.networks.generator import build_generator
+from retint.networks.generator import Generator, build_generator
 from retint.training.data import Batches, PhotoSet
 from retint.training.figures import Figures, Judge
 from retint.training.losses import LiteFeatureLoss, chroma_loss
@@ -144,7 +144,7 @@ class Trainer:
     # (3) all phases
 
     def train(self) -> bool:
-        """Run to the end of the recipe and write `generator.pt`, the averaged weights. False if asked to stop before."""
+        """Run to the end of the recipe and write `generator.pt`, the averaged weights. False if stopped before."""
         last_save = last_figures = last_line = time.monotonic()
         while self.phase_index < len(self.recipe.phases):
             phase = self.recipe.phases[self.phase_index]
@@ -200,7 +200,20 @@ class Trainer:
         with (self.run_folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"time": round(time.time(), 1), **entry}) + "\n")
 
-    # (4) stopping and going on
+    # (4) starting from weights, stopping, going on
+
+    def start_from(self, generator: Generator) -> None:
+        """Begin with the weights of a generator of the same variant, in place of fresh ones.
+
+        Raises TrainingError for another variant.
+        """
+        if generator.variant != self.generator.variant:
+            raise TrainingError(
+                f"got weights of {generator.variant.name!r} to start from, wanted {self.generator.variant.name!r}, "
+                "the variant of the recipe"
+            )
+        self.generator.load_state_dict(generator.state_dict())
+        self.average.load_state_dict(generator.state_dict())
 
     def save(self) -> None:
         """Write `checkpoint.pt`: all that `resume` needs."""

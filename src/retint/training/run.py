@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from retint.errors import TrainingError
+from retint.networks.checkpoints import load_generator
 from retint.networks.imagenet import feature_network, load_imagenet
 from retint.training.data import load_photos
 from retint.training.figures import SIDE, Judge
@@ -25,12 +26,14 @@ def open_run(
     validation: Path | None = None,
     validation_count: int = 200,
     resume: bool = False,
+    start: Path | None = None,
     device: str = "auto",
     progress: Callable[[str], None] | None = None,
 ) -> Trainer:
-    """A trainer that is ready to start or, with `resume`, to go on.
+    """A trainer that is ready to start (from the weights file `start`, if given) or, with `resume`, to go on.
 
-    Raises RecipeError, TrainingError (photographs missing, the folder already holds a run), MissingExtraError.
+    Raises RecipeError, TrainingError (photographs missing, the folder already holds a run), WeightsError,
+    MissingExtraError.
     """
     recipe, text = load_recipe(recipe_name)
     if (folder / CHECKPOINT).exists() and not resume:
@@ -54,6 +57,8 @@ def open_run(
     if resume:
         trainer.resume()
     else:
+        if start is not None:
+            trainer.start_from(load_generator(start))
         (folder / "recipe.toml").write_text(text, encoding="utf-8")
     return trainer
 
