@@ -87,11 +87,22 @@ def test_our_own_format(lite: Generator, tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_later_does_not_change_the_network(lite: Generator, tmp_path: Path) -> None:
-    save_generator(lite, tmp_path / "w.pth")
+    state = lite.state_dict()
+    torch.save({"model": state, "opt": [torch.zeros(20_000_000)]}, tmp_path / "w.pth")
     loaded = load_generator(tmp_path / "w.pth")
     with (tmp_path / "w.pth").open("r+b") as handle:
         handle.write(bytes((tmp_path / "w.pth").stat().st_size))
     assert_same_weights(loaded, lite)
+
+
+def test_a_large_optimiser_state_is_never_read(lite: Generator, tmp_path: Path) -> None:
+    state = lite.state_dict()
+    options = {"state": {index: torch.ones_like(value) for index, value in enumerate([*state.values()] * 2)}}
+    torch.save({"model": state, "opt": options}, tmp_path / "w.pth")
+    assert read_checkpoint(tmp_path / "w.pth").mapped
+    assert_same_weights(load_generator(tmp_path / "w.pth"), lite)
+    torch.save({"model": state, "opt": {}}, tmp_path / "w.pth")
+    assert not read_checkpoint(tmp_path / "w.pth").mapped
 
 
 def test_half_precision_files_load_as_float32(lite: Generator, tmp_path: Path) -> None:

@@ -98,6 +98,9 @@ def read_checkpoint(path: Path, *, variant: str | None = None) -> Checkpoint:
             f"{path.name} holds the weights of {found}, and was to be taken for {wanted!r}; take variant {found!r}"
         )
     version = entries.get("version") if inner is not entries else None
+    if mapped and 2 * sum(value.nbytes for value in state.values()) > path.stat().st_size:
+        content = _load(path, mapped=False)  # mapping would be a second copy in memory, for nothing
+        state, mapped = cast("State", content["model"] if inner is not entries else content), False
     return Checkpoint(wanted, None if version is None else str(version), state, mapped)
 
 
@@ -170,13 +173,17 @@ def _read(path: Path) -> tuple[object, bool]:
         raise WeightsError(f"{path.name} is a web page, {_WANTED}; the link that it came from is dead: {_ADVICE}")
     zipped = head.startswith(b"PK\x03\x04")  # mapped, so that the optimiser's state of a training file is never read
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals([slice]):
-            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is refused anyway
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped), zipped
+        return _load(path, mapped=zipped), zipped
     except MemoryError:
         raise
     except Exception as error:  # a broken or hostile pickle may raise anything at all
         raise WeightsError(f"{path.name} {_complaint(str(error))}, {_WANTED}; {_ADVICE}") from error
+
+
+def _load(path: Path, *, mapped: bool) -> Any:
+    with warnings.catch_warnings(), torch.serialization.safe_globals([slice]):
+        warnings.filterwarnings("ignore", message="Detected pickle protocol")  # of a file that is refused anyway
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
 
 
 def _complaint(text: str) -> str:

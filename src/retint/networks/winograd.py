@@ -103,7 +103,6 @@ class WinogradConv:
             rows.relu_()
         return target
 
-
     def _directly(self, source: Tensor) -> Tensor:
         weight = self._weight.view(3, 3, self.inputs, self.outputs).permute(3, 2, 0, 1)
         return F.conv2d(source.permute(2, 0, 1)[None], weight, self._bias, padding=1)[0].permute(1, 2, 0).relu_()

@@ -257,6 +257,7 @@ def _write(model: onnx.ModelProto, target: Path, references: list[tuple[Floats, 
             handle.flush()
             os.fsync(handle.fileno())
         verify(Path(part), references)
+        os.chmod(part, target.stat().st_mode if target.exists() else 0o644)  # mkstemp's is for its owner alone
         os.replace(part, target)
     except OSError as error:
         raise WeightsError(f"{target} cannot be written: {error.strerror}") from error
