@@ -111,16 +111,17 @@ def merge_chroma(original: Pixels, chroma: Chroma, guide: NDArray[np.uint8] | No
         box = (0.0, rows.start * scale, float(chroma.shape[1]), min(rows.stop * scale, chroma.shape[0]))
         size = (width, rows.stop - rows.start)
         y = y_full[rows].astype(np.float32)
-        u, v, *guides = (np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=box)) * full for plane in planes)
+        resized = [np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=box)) for plane in planes]
+        u, v, *guides = (np.multiply(plane, full, dtype=np.float32) for plane in resized)
         if guides:
             slope_u, slope_v, coarse = guides
-            detail = (y - coarse) / full
-            u, v = u + slope_u * detail, v + slope_v * detail
+            detail = np.divide(y - coarse, full, dtype=np.float32)
+            u, v = np.add(u, slope_u * detail), np.add(v, slope_v * detail)
         out[rows] = _with_chroma(y, u, v, full)
     return out
 
 
-GUIDE_RADIUS = 4  # px of the render; with GUIDE_SOFTNESS the best of nine settings (docs/decisions/004)
+GUIDE_RADIUS = 4  # px of the render  # docs/decisions/004
 GUIDE_SOFTNESS = 4e-3  # variance of luma (in 0..1) under which an edge counts as texture
 
 

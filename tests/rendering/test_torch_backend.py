@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,26 +152,31 @@ def test_devices_that_are_not_there(lite_file: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("device", "able", "precision"),
+    ("device", "lean", "able", "precision"),
     [
-        ("cuda", (8, 0), "bf16"),
-        ("cuda", (7, 5), "fp32"),
-        ("cpu", True, "bf16"),
-        ("cpu", False, "fp32"),
-        ("mps", None, "fp32"),
+        ("cuda", False, (8, 0), "bf16"),
+        ("cuda", False, (7, 5), "fp32"),
+        ("cpu", True, {"amx_tile"}, "bf16"),
+        ("cpu", True, {"avx512_bf16"}, "fp32"),
+        ("cpu", False, {"avx512_bf16"}, "bf16"),
+        ("cpu", False, set(), "fp32"),
+        ("mps", False, set(), "fp32"),
     ],
 )
-def test_automatic_precision(device: str, able: object, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_automatic_precision(
+    device: str, lean: bool, able: Any, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: able)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: able, raising=False)
-    assert torch_backend._choose_precision(torch.device(device), "auto") == precision
-    assert torch_backend._choose_precision(torch.device(device), "fp32") == "fp32"
+    monkeypatch.setattr(torch_backend, "_cpu_has", lambda feature: feature in able)
+    choose = torch_backend._choose_precision
+    assert choose(torch.device(device), "auto", can_be_lean=lean) == precision
+    assert choose(torch.device(device), "fp32", can_be_lean=lean) == "fp32"
 
 
 def test_bf16_on_an_old_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     with pytest.raises(RenderError, match="bf16"):
-        torch_backend._choose_precision(torch.device("cuda"), "bf16")
+        torch_backend._choose_precision(torch.device("cuda"), "bf16", can_be_lean=False)
 
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,8 @@ def frechet_distance(one: Floats, other: Floats) -> float:
     a = (one - mean_one) / np.sqrt(len(one) - 1)
     b = (other - mean_other) / np.sqrt(len(other) - 1)
     if len(a) > a.shape[1]:  # a triangle with the same products, and no more rows than there are features
-        a = np.linalg.qr(a, mode="r")
+        a = np.linalg.qr(a).R
     if len(b) > b.shape[1]:
-        b = np.linalg.qr(b, mode="r")
+        b = np.linalg.qr(b).R
     cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
     return float(((mean_one - mean_other) ** 2).sum() + (a**2).sum() + (b**2).sum() - 2 * cross)
