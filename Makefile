@@ -15,7 +15,7 @@ test: dev  ## run all tests
 check: dev  ## lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --project pyproject.toml
 	$(BIN)/lint-imports
 
 install: $(VENV)/installed

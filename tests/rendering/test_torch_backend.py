@@ -137,7 +137,8 @@ except RenderMemoryError:
 
 def test_memory_grows_with_the_area(generator: Generator) -> None:
     network = TorchNetwork(generator, INFO)
-    assert network.bytes_needed(560) == 4 * network.bytes_needed(280)
+    small, middle, large = (network.bytes_needed(side) for side in (160, 320, 480))
+    assert 0 < middle - small < large - middle  # more than in proportion to the side
     free = network.bytes_free()
     assert free is not None and free > 0
 

@@ -29,9 +29,15 @@ from retint.rendering.network import Floats, NetworkInfo
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 
-# Peak bytes per pixel of a render, beyond the loaded network; measured by benchmarks/artistic_cpu.py
-_LEAN_BYTES_PER_PIXEL = {"artistic": 1600, "stable": 1700, "video": 1700}
-_PLAIN_BYTES_PER_PIXEL = {"artistic": 7600, "stable": 7600, "video": 7600, "lite": 1500}  # in float32
+# Peak bytes of a render beyond the loaded network, fixed and per pixel; measured with benchmarks/artistic_cpu.py at
+# render factors 10 to 50, and rounded up
+_LEAN_BYTES = {"artistic": (130 << 20, 900), "stable": (310 << 20, 600), "video": (310 << 20, 600)}
+_PLAIN_BYTES = {
+    "artistic": (50 << 20, 6000),
+    "stable": (310 << 20, 6000),
+    "video": (310 << 20, 6000),
+    "lite": (20 << 20, 600),
+}
 DEFAULT_RENDER_FACTORS = {"artistic": 35, "stable": 35, "video": 21, "lite": 24}  # where neither caller nor file says
 _OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "bad allocation")
 
@@ -69,10 +75,9 @@ class TorchNetwork:
             return y.float().contiguous().cpu().numpy()
 
     def bytes_needed(self, side: int) -> int:
-        if self._lean:
-            return _LEAN_BYTES_PER_PIXEL[self.info.variant] * side * side
-        half = 2 if self.precision == "bf16" else 1
-        return _PLAIN_BYTES_PER_PIXEL[self.info.variant] * side * side // half
+        fixed, per_pixel = (_LEAN_BYTES if self._lean else _PLAIN_BYTES)[self.info.variant]
+        needed = fixed + per_pixel * side * side
+        return needed // 2 if self.precision == "bf16" else needed
 
     def bytes_free(self) -> int | None:
         if self._device.type == "cpu":
