@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -89,7 +89,9 @@ def show_model(name_or_path: str, as_json: bool, offline: bool) -> None:
 @click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @_offline
-def export_model(name_or_path: str, output: Path | None, precision: str, overwrite: bool, offline: bool) -> None:
+def export_model(
+    name_or_path: str, output: Path | None, precision: Literal["fp32", "fp16"], overwrite: bool, offline: bool
+) -> None:
     """Turn torch weights into an ONNX file, verified against torch before it is written."""
     if is_name(name_or_path):
         entry = CATALOG[name_or_path]
