@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from types import ModuleType
 
 import pytest
 from _pytest.mark import ParameterSet
+
+# A run in a shell's background inherits an ignored SIGINT and would hand it on to the commands that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
 PARITY = HERE / "parity"
