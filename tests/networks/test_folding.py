@@ -61,11 +61,26 @@ def test_lean_equals_plain(small_generator: Generator, size: tuple[int, int, int
 def test_lean_in_many_bands(small_generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = small_generator(gray(1, 96, 80))
     monkeypatch.setattr("retint.networks.lean._BAND", 12)
+    monkeypatch.setattr("retint.networks.lean._BAND_PER_THREAD", 0)
     monkeypatch.setattr("retint.networks.lean._STRIP_FLOATS", 1)
     monkeypatch.setattr("retint.networks.lean._POSITIONS", 7)
     monkeypatch.setattr("retint.networks.winograd._TILES", 1)
     monkeypatch.setattr("retint.networks.winograd._FEW", 0)
     assert relative_error(LeanGenerator(fold(small_generator))(gray(1, 96, 80)), wanted) < 1e-5
+
+
+@LEAN
+@pytest.mark.parametrize("threads", [1, 3])
+@torch.inference_mode()
+def test_lean_on_threads(small_generator: Generator, threads: int) -> None:
+    before = torch.get_num_threads()
+    wanted = small_generator(gray(1, 96, 80))
+    try:
+        torch.set_num_threads(threads)
+        assert relative_error(LeanGenerator(fold(small_generator))(gray(1, 96, 80)), wanted) < 1e-5
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("few", [0, 64])

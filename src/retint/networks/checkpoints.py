@@ -11,7 +11,7 @@ Nothing in a file is ever run: `weights_only=True`, with Python's `slice` allowe
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -203,17 +203,14 @@ def save_generator(generator: Generator, path: Path, *, version: str | None = No
     content: dict[str, Any] = {"variant": generator.variant.name, "model": generator.state_dict()}
     if version is not None:
         content["version"] = version
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
+        with part.open("xb") as handle:
             torch.save(content, handle)
             handle.flush()
             os.fsync(handle.fileno())
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise WeightsError(f"{path} cannot be written: {error.strerror}") from error
     finally:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)

@@ -6,11 +6,13 @@ maps of 303 channels at 560 x 560 px, 380 MB each, several at once. Here
     maps lie as (rows, columns, channels), and every layer writes where the next one reads: no concatenation, no copies;
     the last layers are computed in bands of rows, each with the few rows around it that its 3x3 kernels reach;
     3x3 convolutions are Winograd's (`retint.networks.winograd`), 1x1 convolutions plain matrix products;
-    attention goes over a few hundred positions at a time.
+    attention goes over a few hundred positions at a time;
+    threads share the work in large pieces (`retint.networks.threads`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -20,11 +22,13 @@ from torch.nn import functional as F
 from retint.networks.blocks import SelfAttention, UnetBlock
 from retint.networks.folding import scale_and_shift
 from retint.networks.generator import Generator
+from retint.networks.threads import spread
 from retint.networks.winograd import WinogradConv, padded
 
-_BAND = 64  # rows of the full-size render at a time; each band repeats 4 of its neighbours' rows
-_STRIP_FLOATS = 1 << 20  # of the pixel shuffle's working rows: 4 MB
-_POSITIONS = 512  # of attention at a time
+_BAND = 64  # rows of the full-size render at a time, at least; each band repeats 4 of its neighbours' rows
+_BAND_PER_THREAD = 16  # 4 rows of tiles, so that threads seldom wait for the last one
+_STRIP_FLOATS = 1 << 20  # of the pixel shuffle's rows that a thread works on: 4 MB
+_POSITIONS = 256  # of attention that a thread works on
 
 
 class LeanGenerator(nn.Module):
@@ -77,23 +81,29 @@ class _ShuffleUp:
 
     def __call__(self, y: Tensor, target: Tensor, *, first: int = 0) -> None:
         """Fill `target`, (n, width, outputs), with rows `first` to `first + n` of the map of `y`, doubled."""
-        columns, width = y.shape[1], target.shape[1]
-        step = max(2, _STRIP_FLOATS // (columns * 2 * self.outputs) // 2 * 2)
-        for top in range(0, len(target), step):
-            rows = target[top : top + step]
-            start, stop = first + top - 1, first + top + len(rows)  # the blur reaches one row up
-            low, high = max(start, 0) // 2, -(-stop // 2)
-            convolved = torch.addmm(self._bias, y[low:high].flatten(0, 1), self._weight).relu_()
-            quarters = convolved.view(high - low, columns, 2, 2, self.outputs).transpose(1, 2)
-            shuffled = y.new_empty(2 * (high - low), 2 * columns + 1, self.outputs)  # with the first column twice
-            shuffled[:, 1:].view(high - low, 2, columns, 2, self.outputs).copy_(quarters)
-            shuffled[:, 0] = shuffled[:, 1]
-            shuffled = shuffled[max(start, 0) - 2 * low : stop - 2 * low]
-            if start < 0:  # the first row twice
-                rows[0] = (shuffled[0, 1 : 1 + width] + shuffled[0, :width]) * 2
-                rows = rows[1:]
-            pairs = shuffled[1:] + shuffled[:-1]
-            torch.add(pairs[:, 1 : 1 + width], pairs[:, :width], out=rows)
+        step = max(2, _STRIP_FLOATS // (target.shape[1] * self.outputs) // 2 * 2)
+
+        def work(pieces: Iterator[int]) -> None:
+            for piece in pieces:
+                self._strip(y, target[piece * step : (piece + 1) * step], first + piece * step)
+
+        spread(-(-len(target) // step), work)
+
+    def _strip(self, y: Tensor, rows: Tensor, first: int) -> None:
+        columns, width = y.shape[1], rows.shape[1]
+        start, stop = first - 1, first + len(rows)  # the blur reaches one row up
+        low, high = max(start, 0) // 2, -(-stop // 2)
+        convolved = torch.addmm(self._bias, y[low:high].flatten(0, 1), self._weight).relu_()
+        quarters = convolved.view(high - low, columns, 2, 2, self.outputs).transpose(1, 2)
+        shuffled = y.new_empty(2 * (high - low), 2 * columns + 1, self.outputs)  # with the first column twice
+        shuffled[:, 1:].view(high - low, 2, columns, 2, self.outputs).copy_(quarters)
+        shuffled[:, 0] = shuffled[:, 1]
+        shuffled = shuffled[max(start, 0) - 2 * low : stop - 2 * low]
+        if start < 0:  # the first row twice
+            rows[0] = (shuffled[0, 1 : 1 + width] + shuffled[0, :width]) * 2
+            rows = rows[1:]
+        pairs = shuffled[1:] + shuffled[:-1]
+        torch.add(pairs[:, 1 : 1 + width], pairs[:, :width], out=rows)
 
 
 class _Block:
@@ -143,9 +153,14 @@ def _attend(attention: SelfAttention, tokens: Tensor) -> None:
     """Self-attention in place on `tokens` (T, C), C a multiple of 8, some positions at a time."""
     parts = (attention.query, attention.key, attention.value)
     query, key, value = (tokens @ cast("Tensor", part.weight)[:, :, 0].t() for part in parts)
-    for start in range(0, len(tokens), _POSITIONS):
-        weights = torch.softmax(key[start : start + _POSITIONS] @ query.t(), dim=1)
-        tokens[start : start + _POSITIONS] += attention.gamma * (weights @ value)
+
+    def work(pieces: Iterator[int]) -> None:
+        for piece in pieces:
+            positions = slice(piece * _POSITIONS, (piece + 1) * _POSITIONS)
+            weights = torch.softmax(key[positions] @ query.t(), dim=1)
+            tokens[positions] += attention.gamma * (weights @ value)
+
+    spread(-(-len(tokens) // _POSITIONS), work)
 
 
 class _Tail:
@@ -168,19 +183,21 @@ class _Tail:
         channels = self._shuffle.outputs
         kernels = self._first.transformed(), self._second.transformed()
         out = picture.new_empty(height, width, len(self._bias))
-        for top in range(0, height, _BAND):
-            bottom = min(top + _BAND, height)
+        tall = min(max(_BAND, _BAND_PER_THREAD * torch.get_num_threads()), height)
+        # one memory for all bands: fresh pages cost time
+        merged_rows = y.new_zeros(tall + 4, width, self._first.inputs)
+        inner_rows = y.new_empty(tall + 2, width, self._first.outputs)
+        band_rows = y.new_empty(tall, width, self._second.outputs)
+        for top in range(0, height, tall):
+            bottom = min(top + tall, height)
             above, below = min(2, top), min(2, height - bottom)  # rows that two 3x3 kernels reach beyond the band
             rows = slice(top - above, bottom + below)
-            merged = y.new_empty(rows.stop - rows.start, width, self._first.inputs)
+            merged = merged_rows[: rows.stop - rows.start]
             self._shuffle(y, merged[..., :channels], first=rows.start)
             merged[..., channels : channels + 3] = picture[rows]
-            merged[..., channels + 3 :].zero_()
             start, stop = top - min(1, top), bottom + min(1, height - bottom)
-            inner = y.new_empty(stop - start, width, self._first.outputs)
-            self._first(merged, inner, first=start - rows.start, transformed=kernels[0])
-            band = y.new_empty(bottom - top, width, self._second.outputs)
-            self._second(inner, band, first=top - start, transformed=kernels[1])
+            inner = self._first(merged, inner_rows[: stop - start], first=start - rows.start, transformed=kernels[0])
+            band = self._second(inner, band_rows[: bottom - top], first=top - start, transformed=kernels[1])
             band += merged[above : above + len(band)]
             torch.addmm(self._bias, band.flatten(0, 1), self._weight, out=out[top:bottom].flatten(0, 1))
         return out

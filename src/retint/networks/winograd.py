@@ -14,11 +14,13 @@ Maps lie as (rows, columns, channels), channels a multiple of 8 (`padded`), the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from retint.networks.threads import spread
 
 # The transforms of section 4.3 (B^T: `_to_points`), whose interpolation points are 0, 1, -1, 2, -2 and infinity.
 _KERNEL = torch.tensor(  # G
@@ -36,7 +38,7 @@ _RESULT = torch.tensor(  # A^T
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], dtype=torch.float64
 )
 _ONE = 7  # of the 36 points, the one at (1, 1): what is added there is added to all 16 results
-_TILES = 280  # about as many at a time: enough rows for matrix products at full speed, few enough for the cache
+_TILES = 160  # a thread works on about as many: rows enough for quick matrix products, few enough for the cache
 _FEW = 64  # tiles in all, below which transforming the kernels costs more than it saves
 
 
@@ -76,32 +78,47 @@ class WinogradConv:
         if transformed is None and across * -(-len(target) // 4) < _FEW:
             return target.copy_(self._directly(source)[first : first + len(target)])
         kernels = self.transformed() if transformed is None else transformed
-        down = min(max(1, _TILES // across), -(-len(target) // 4))
-        tiles, width = down * across, 4 * across + 2
-        window = source.new_zeros(4 * down + 2, width, self.inputs)
-        halfway = source.new_empty(6, down, width, self.inputs)  # transformed along rows only
-        points = source.new_empty(36, tiles, self.inputs)
-        products, results = source.new_empty(36, tiles, self.outputs), source.new_empty(16, tiles * self.outputs)
+        tile_rows = -(-len(target) // 4)
+        down = min(max(1, _TILES // across), -(-tile_rows // torch.get_num_threads()))
+
+        def work(pieces: Iterator[int]) -> None:
+            convolve = self._chunk(kernels, down, across)
+            for piece in pieces:
+                rows = target[4 * down * piece : 4 * down * (piece + 1)]
+                convolve(source, rows, first + 4 * down * piece)
+
+        spread(-(-tile_rows // down), work)
+        return target
+
+    def _chunk(self, kernels: Tensor, down: int, across: int) -> Callable[[Tensor, Tensor, int], None]:
+        """What convolves `down` rows of tiles at a time, in buffers of its own."""
+        width = 4 * across + 2
+        window = kernels.new_zeros(4 * down + 2, width, self.inputs)
+        halfway = kernels.new_empty(6, down, width, self.inputs)  # transformed along rows only
+        points = kernels.new_empty(36, down * across, self.inputs)
+        products = kernels.new_empty(36, down * across, self.outputs)
+        results = kernels.new_empty(16, down * across * self.outputs)
         row, pixel, _ = window.stride()
         tile_rows = window.as_strided((6, down, width, self.inputs), (row, 4 * row, pixel, 1))
         plane, row, pixel, _ = halfway.stride()
         tile_columns = halfway.as_strided((6, 6, down, across, self.inputs), (pixel, plane, row, 4 * pixel, 1))
         transposed = points.view(6, 6, down, across, self.inputs).transpose(0, 1)
         shuffled = results.view(4, 4, down, across, self.outputs).permute(2, 0, 3, 1, 4)
-        for top in range(0, len(target), 4 * down):
-            _fill(window, source, first + top - 1)
+
+        def convolve(source: Tensor, rows: Tensor, first: int) -> None:
+            _fill(window, source, first - 1)
             _to_points(tile_rows.unbind(), halfway.unbind())
             _to_points(tile_columns.unbind(), transposed.unbind())
             torch.bmm(points, kernels, out=products)
             products[_ONE] += self._bias
             torch.mm(self._result, products.view(36, -1), out=results)
-            rows = target[top : top + 4 * down]
-            if columns % 4 or len(rows) % (4 * down):
-                rows.copy_(shuffled.reshape(4 * down, 4 * across, -1)[: len(rows), :columns])
+            if rows.shape[1] % 4 or len(rows) % (4 * down):
+                rows.copy_(shuffled.reshape(4 * down, 4 * across, -1)[: len(rows), : rows.shape[1]])
             else:
                 rows.unflatten(1, (across, 4)).unflatten(0, (down, 4)).copy_(shuffled)
             rows.relu_()
-        return target
+
+        return convolve
 
     def _directly(self, source: Tensor) -> Tensor:
         weight = self._weight.view(3, 3, self.inputs, self.outputs).permute(3, 2, 0, 1)

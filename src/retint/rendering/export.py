@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
+import uuid
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -247,22 +247,18 @@ def _store_as_half(model: onnx.ModelProto) -> None:
 def _write(model: onnx.ModelProto, target: Path, references: list[tuple[Floats, Floats]]) -> None:
     if model.ByteSize() > _LARGEST_FILE:
         raise WeightsError(f"{target.name} would be over 2 GB, more than ONNX files can be; export with precision fp16")
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        descriptor, part = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise WeightsError(f"{target} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
+        with part.open("xb") as handle:
             handle.write(model.SerializeToString())
             handle.flush()
             os.fsync(handle.fileno())
-        verify(Path(part), references)
-        os.chmod(part, target.stat().st_mode if target.exists() else 0o644)  # mkstemp's is for its owner alone
-        os.replace(part, target)
+        verify(part, references)
+        part.replace(target)
     except OSError as error:
         raise WeightsError(f"{target} cannot be written: {error.strerror}") from error
     finally:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def verify(file: Path, references: list[tuple[Floats, Floats]]) -> None:

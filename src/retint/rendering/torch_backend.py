@@ -30,7 +30,8 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 # Peak bytes of a render beyond the loaded network, fixed and per pixel; measured with benchmarks/artistic_cpu.py at
-# render factors 10 to 50, and rounded up
+# render factors 10 to 50 on two threads, and rounded up. Each further thread has buffers of its own
+_THREAD_BYTES = 64 << 20
 _LEAN_BYTES = {"artistic": (130 << 20, 900), "stable": (310 << 20, 600), "video": (310 << 20, 600)}
 _PLAIN_BYTES = {
     "artistic": (50 << 20, 6000),
@@ -77,6 +78,8 @@ class TorchNetwork:
     def bytes_needed(self, side: int) -> int:
         fixed, per_pixel = (_LEAN_BYTES if self._lean else _PLAIN_BYTES)[self.info.variant]
         needed = fixed + per_pixel * side * side
+        if self._lean:
+            needed += _THREAD_BYTES * max(0, min(torch.get_num_threads(), cores_available()) - 2)
         return needed // 2 if self.precision == "bf16" else needed
 
     def bytes_free(self) -> int | None:
