@@ -3,7 +3,8 @@
     channels   of its feature maps, finest first
     strides    of the same maps, in input pixels
 
-and `forward(x: (N, 3, H, W)) -> list of maps, finest first`. Sizes that a stride does not divide are rounded up.
+and `forward(x: (N, 3, H, W)) -> list of maps, finest first`. Sizes that a stride does not divide are rounded up by
+ResNet and down by EfficientNet-Lite; the decoder resizes to whichever it is.
 
     ResNet-34      channels (64, 64, 128, 256, 512)       strides (2, 4, 8, 16, 32)
     ResNet-101     channels (64, 256, 512, 1024, 2048)    strides (2, 4, 8, 16, 32)

@@ -14,8 +14,8 @@ from retint.rendering.network import Floats, NetworkInfo
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
-# Peak bytes per pixel of a render, beyond the loaded session; measured by benchmarks/memory.py
-_BYTES_PER_PIXEL = {"lite": 1500, "artistic": 11000, "stable": 11000, "video": 11000}
+# Peak bytes per pixel of a render, beyond the loaded session: measured 200 (lite) and up to 5900 (artistic), with room
+_BYTES_PER_PIXEL = {"lite": 300, "artistic": 6500, "stable": 6500, "video": 6500}
 _OUT_OF_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "bad allocation")
 
 
