@@ -134,7 +134,7 @@ class PlainNetwork:
         with torch.no_grad():
             return self._generator(torch.from_numpy(batch)).numpy()
 
-    def bytes_needed(self, side: int) -> int:
+    def bytes_needed(self, side: int, pictures: int = 1) -> int:
         return 0
 
     def bytes_free(self) -> int | None:

@@ -76,7 +76,7 @@ class Eyes:
         self.seen = batch
         return self.output[None]
 
-    def bytes_needed(self, side: int) -> int:
+    def bytes_needed(self, side: int, pictures: int = 1) -> int:
         return 0
 
     def bytes_free(self) -> int | None:

@@ -139,6 +139,7 @@ def test_memory_grows_with_the_area(generator: Generator) -> None:
     network = TorchNetwork(generator, INFO)
     small, middle, large = (network.bytes_needed(side) for side in (160, 320, 480))
     assert 0 < middle - small < large - middle  # more than in proportion to the side
+    assert network.bytes_needed(480, 4) > large
     free = network.bytes_free()
     assert free is not None and free > 0
 

@@ -32,6 +32,15 @@ RECIPE = Recipe(
             frozen_stages=2,
             losses=Losses(features=0.1),
         ),
+        Phase(
+            "with a critic",
+            size=32,
+            batch=2,
+            samples=8,
+            rate=1e-3,
+            critic_alone=0.5,
+            losses=Losses(features=0.1, pooled=0.1, adversarial=0.1),
+        ),
     ),
     checkpoint_minutes=1e9,
 )
@@ -47,7 +56,7 @@ def one_thread() -> Iterator[None]:
 
 def features() -> EfficientNetLite:
     torch.manual_seed(5)
-    return EfficientNetLite(0)
+    return EfficientNetLite(0, head=True)
 
 
 def trainer(photos: Path, run: Path, recipe: Recipe = RECIPE) -> Trainer:
@@ -67,7 +76,7 @@ def stop_after(subject: Trainer, steps: int) -> None:
     subject._train_step = counted  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("steps", [2, 4, 6], ids=["in the first phase", "at its end", "in the second"])
+@pytest.mark.parametrize("steps", [2, 4, 6, 11], ids=["in the first phase", "at its end", "in the second", "with a critic"])
 def test_a_resumed_run_ends_with_the_same_bits(photos: Path, tmp_path: Path, steps: int):
     assert trainer(photos, tmp_path / "whole").train()
     cut = trainer(photos, tmp_path / "cut")
@@ -91,6 +100,23 @@ def test_frozen_parts_stay_and_the_rest_moves(photos: Path, tmp_path: Path):
     assert not any(name.startswith(("layers.0.stem", "layers.0.stages.0.", "layers.0.stages.1.")) for name in moved)
     assert "layers.0.stages.2.0.layers.0.0.weight" in moved
     assert "layers.4.conv.0.weight_orig" in moved
+
+
+def test_the_generator_hears_the_critic_only_after_its_time_alone(photos: Path, tmp_path: Path):
+    plan = replace(RECIPE, phases=RECIPE.phases[2:])
+    subject = trainer(photos, tmp_path / "run", plan)
+    seen: list[set[str]] = []
+    original = subject._train_step
+
+    def recorded(*arguments):
+        terms = original(*arguments)
+        seen.append(set(terms))
+        return terms
+
+    subject._train_step = recorded  # type: ignore[method-assign]
+    subject.train()
+    alone = {"chroma", "features", "pooled", "critic"}
+    assert seen == [alone, alone, alone | {"adversarial"}, alone | {"adversarial"}]
 
 
 def test_the_loss_falls(photos: Path, tmp_path: Path):

@@ -39,6 +39,7 @@ def test_numbers_arrive_where_they_belong():
         (("flip = 0.0", "flap = 0.0"), "unknown flap"),
         (('variant = "lite"', "variant = "), "not TOML"),
         (("rate = 1e-3", ""), "rate"),
+        (("features = 0.25", "adversarial = 0.25"), "without a feature loss"),
     ],
 )
 def test_a_wrong_recipe_says_what_is_wrong(change: tuple[str, str], words: str):

@@ -109,7 +109,14 @@ def export_model(
 
     from retint.rendering.export import export_onnx
 
-    export_onnx(weights, target, precision=precision)
+    entry = CATALOG.get(name_or_path)
+    export_onnx(
+        weights,
+        target,
+        precision=precision,
+        name=None if entry is None else entry.name,
+        default_render_factor=None if entry is None else entry.default_render_factor,
+    )
     click.echo(str(target))
 
 

@@ -160,7 +160,7 @@ class Colorizer:
 
     def _check_room(self, factor: int, pictures: int) -> None:
         free = self._network.bytes_free()
-        if free is not None and self._network.bytes_needed(factor * UNIT) * pictures > free:
+        if free is not None and self._network.bytes_needed(factor * UNIT, pictures) > free:
             raise self._memory_error(factor)
 
     def _memory_error(self, factor: int) -> RenderMemoryError:

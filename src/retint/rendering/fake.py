@@ -40,8 +40,8 @@ class FakeNetwork:
         out[:, 0], out[:, 1] = self._u, self._v
         return out
 
-    def bytes_needed(self, side: int) -> int:
-        return 1000 * side * side
+    def bytes_needed(self, side: int, pictures: int = 1) -> int:
+        return 1000 * side * side * pictures
 
     def bytes_free(self) -> int | None:
         return self._free

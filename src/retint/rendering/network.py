@@ -41,8 +41,8 @@ class Network(Protocol):
         """
         ...
 
-    def bytes_needed(self, side: int) -> int:
-        """Estimated memory of one picture of side x side px beyond what is held already; grows with side * side."""
+    def bytes_needed(self, side: int, pictures: int = 1) -> int:
+        """Estimated memory of a batch of side x side px beyond what is held already; grows with side * side."""
         ...
 
     def bytes_free(self) -> int | None:

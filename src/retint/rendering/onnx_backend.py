@@ -61,8 +61,8 @@ class OnnxNetwork:
             raise RenderError(f"ONNX Runtime failed on a render of {batch.shape[-1]} px: {text}") from error
         return np.asarray(output, dtype=np.float32)
 
-    def bytes_needed(self, side: int) -> int:
-        return _BYTES_PER_PIXEL[self.info.variant] * side * side
+    def bytes_needed(self, side: int, pictures: int = 1) -> int:
+        return _BYTES_PER_PIXEL[self.info.variant] * side * side * pictures
 
     def bytes_free(self) -> int | None:
         return memory_available() if self.info.device == "cpu" else None

@@ -32,6 +32,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 # Peak bytes of a render beyond the loaded network, fixed and per pixel; measured with benchmarks/artistic_cpu.py at
 # render factors 10 to 50 on two threads, and rounded up. Each further thread has buffers of its own
 _THREAD_BYTES = 64 << 20
+_WAITING_BYTES = 72  # per pixel: three channels in, three out, and copies of them, in float32
 _LEAN_BYTES = {"artistic": (130 << 20, 900), "stable": (310 << 20, 600), "video": (310 << 20, 600)}
 _PLAIN_BYTES = {
     "artistic": (50 << 20, 6000),
@@ -75,9 +76,11 @@ class TorchNetwork:
             y: Tensor = self._network(x.contiguous(memory_format=torch.channels_last))
             return y.float().contiguous().cpu().numpy()
 
-    def bytes_needed(self, side: int) -> int:
+    def bytes_needed(self, side: int, pictures: int = 1) -> int:
         fixed, per_pixel = (_LEAN_BYTES if self._lean else _PLAIN_BYTES)[self.info.variant]
-        needed = fixed + per_pixel * side * side
+        at_once = 1 if self._lean else pictures  # the lean form renders one after the other
+        waiting = _WAITING_BYTES * (pictures - at_once)
+        needed = fixed + (per_pixel * at_once + waiting) * side * side
         if self._lean:
             needed += _THREAD_BYTES * max(0, min(torch.get_num_threads(), cores_available()) - 2)
         return needed // 2 if self.precision == "bf16" else needed

@@ -21,7 +21,7 @@ from retint.networks.encoders import EfficientNetLite
 from retint.networks.generator import Generator, build_generator
 from retint.training.data import Batches, PhotoSet
 from retint.training.figures import Figures, Judge
-from retint.training.losses import LiteFeatureLoss, chroma_loss
+from retint.training.losses import FeatureCritic, LiteFeatureLoss, adversarial_loss, chroma_loss, critic_loss
 from retint.training.recipe import Phase, Recipe
 from retint.training.tensors import gray_input, merge, normalize, split
 
@@ -81,6 +81,10 @@ class Trainer:
             if features is None:
                 raise TrainingError("the recipe asks for a feature loss, and no feature network was given")
             self.feature_loss = LiteFeatureLoss(features()).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.critic: FeatureCritic | None = None
+        if self.feature_loss is not None and any(phase.losses.adversarial for phase in recipe.phases):
+            self.critic = FeatureCritic(self.feature_loss.channels).to(self.device)
+            self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), betas=(0.5, 0.99))
         self.phase_index, self.step = 0, 0
         self.optimizer: torch.optim.AdamW | None = None
         self.stop_requested = False  # set from outside: stop after the step under way, and keep the run
@@ -112,11 +116,20 @@ class Trainer:
         seed = hash((self.recipe.seed, self.phase_index, step)) & 0x7FFFFFFF
         seen = gray_input(luma, draws.to(self.device), self.recipe.augmentation, seed=seed)
         rendered = self.generator(normalize(seen).contiguous(memory_format=torch.channels_last))
+        critic: dict[str, float] = {}
         terms = {"chroma": chroma_loss(rendered, chroma, phase.losses) * phase.losses.chroma}
         if phase.losses.features and self.feature_loss is not None:
             looked_at = max(1, round(len(rgb) * phase.losses.features_share))
-            merged = merge(luma[:looked_at], rendered[:looked_at])
-            terms["features"] = self.feature_loss(merged, rgb[:looked_at]) * phase.losses.features
+            maps = self.feature_loss.maps(merge(luma[:looked_at], rendered[:looked_at]))
+            with torch.no_grad():
+                true_maps = self.feature_loss.maps(rgb[:looked_at])
+            terms["features"] = self.feature_loss(maps, true_maps) * phase.losses.features
+            if phase.losses.pooled:
+                terms["pooled"] = self.feature_loss.pooled(maps, true_maps) * phase.losses.pooled
+            if phase.losses.adversarial:
+                critic = self._train_critic(phase, maps, true_maps)
+                if step >= steps * phase.critic_alone and self.critic is not None:
+                    terms["adversarial"] = adversarial_loss(self.critic(maps)) * phase.losses.adversarial
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -128,7 +141,19 @@ class Trainer:
         nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 5.0)
         self.optimizer.step()
         self._update_average(phase, step)
-        return {name: value.item() for name, value in terms.items()}
+        return {name: value.item() for name, value in terms.items()} | critic
+
+    def _train_critic(self, phase: Phase, rendered: list[Tensor], true: list[Tensor]) -> dict[str, float]:
+        assert self.critic is not None
+        for group in self.critic_optimizer.param_groups:
+            group["lr"] = phase.critic_rate
+        self.critic.requires_grad_(True)
+        loss = critic_loss(self.critic([part.detach() for part in rendered]), self.critic(true))
+        self.critic_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic_optimizer.step()
+        self.critic.requires_grad_(False)  # what follows is the generator's
+        return {"critic": loss.item()}
 
     @torch.no_grad()
     def _update_average(self, phase: Phase, step: int) -> None:
@@ -224,6 +249,8 @@ class Trainer:
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": None if self.optimizer is None else self.optimizer.state_dict(),
+            "critic": None if self.critic is None else self.critic.state_dict(),
+            "critic_optimizer": None if self.critic is None else self.critic_optimizer.state_dict(),
         }
         save_whole(state, self.run_folder / CHECKPOINT)
 
@@ -243,3 +270,6 @@ class Trainer:
         if state["optimizer"] is not None:
             self.optimizer = self._trainable(self.recipe.phases[self.phase_index])
             self.optimizer.load_state_dict(state["optimizer"])
+        if self.critic is not None:
+            self.critic.load_state_dict(state["critic"])
+            self.critic_optimizer.load_state_dict(state["critic_optimizer"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from retint.networks.encoders import EfficientNetLite
 from retint.training.recipe import Losses
@@ -13,6 +16,7 @@ from retint.training.recipe import Losses
 # training photographs at 128 px.
 GRAY_CHROMA = 0.0254  # smooth L1 with beta 0.1 of the chroma
 GRAY_FEATURES = (2.76, 3.25, 2.64, 1.42)  # of EfficientNet-Lite1; Lite0 and Lite2 lie within 13 %
+GRAY_POOLED = 0.131  # of EfficientNet-Lite1, at 192 px
 
 
 class LiteFeatureLoss(nn.Module):
@@ -22,18 +26,60 @@ class LiteFeatureLoss(nn.Module):
     """
 
     def __init__(self, features: EfficientNetLite) -> None:
+        """features: with its head, which only `pooled` looks through."""
         super().__init__()
+        assert features.head is not None
         self.features = features.eval().requires_grad_(False)
+        self.head, self.features.head = features.head, None
+        self.channels = (*features.channels[1:-1], self.head[0].in_channels)
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
         """rgb: `(N, 3, H, W)` in 0..1. Four feature maps, finest first."""
         return self.features((rgb * 255 - 127) / 128)[1:]
 
-    def forward(self, rendered: Tensor, true: Tensor) -> Tensor:
-        with torch.no_grad():
-            wanted = self.maps(true)
-        terms = [F.l1_loss(a, b) / gray for a, b, gray in zip(self.maps(rendered), wanted, GRAY_FEATURES, strict=True)]
+    def forward(self, rendered: list[Tensor], true: list[Tensor]) -> Tensor:
+        """Both as `maps` gives them."""
+        terms = [F.l1_loss(a, b) / gray for a, b, gray in zip(rendered, true, GRAY_FEATURES, strict=True)]
         return torch.stack(terms).mean()
+
+    def pooled(self, rendered: list[Tensor], true: list[Tensor]) -> Tensor:
+        """Squared error between what each picture is as a whole: the head's features, averaged over height and width."""
+        one, other = (self.head(maps[-1]).mean(dim=(2, 3)) for maps in (rendered, true))
+        return F.mse_loss(one, other) / GRAY_POOLED
+
+
+class FeatureCritic(nn.Module):
+    """Tells rendered from true pictures by the maps of a frozen ImageNet network (Projected GAN, arXiv 2111.01007).
+
+    A small head of its own on each map says, place by place, how true the picture looks there. Frozen features make a
+    critic that learns in minutes what one from scratch learns in hours.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int = 64) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                spectral_norm(nn.Conv2d(inputs, width, 1)),
+                nn.LeakyReLU(0.2),
+                spectral_norm(nn.Conv2d(width, 1, 3, padding=1)),
+            )
+            for inputs in channels
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Scores `(N, 1, h, w)` for each map `(N, C, h, w)`; above 0 means true."""
+        return [head(part) for head, part in zip(self.heads, maps, strict=True)]
+
+
+def critic_loss(rendered: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
+    """Hinge loss of scores (arXiv 1705.02894): 0 where true pictures score above 1 and rendered ones below -1."""
+    terms = [F.relu(1 - good).mean() + F.relu(1 + bad).mean() for bad, good in zip(rendered, true, strict=True)]
+    return torch.stack(terms).mean()
+
+
+def adversarial_loss(rendered: Sequence[Tensor]) -> Tensor:
+    """The generator's side: minus the scores of its pictures."""
+    return -torch.stack([scores.mean() for scores in rendered]).mean()
 
 
 def chroma_loss(rendered: Tensor, true: Tensor, losses: Losses) -> Tensor:

@@ -24,7 +24,9 @@ class Losses:
     chroma: float = 1.0  # smooth L1 between chroma planes
     chroma_beta: float = 0.1  # where smooth L1 turns from square to line, in chroma units (full scale is 1)
     features: float = 0.0  # L1 between feature maps of the merged and of the true picture
-    features_share: float = 1.0  # of the batch that the feature loss looks at; the network behind it is not cheap
+    pooled: float = 0.0  # squared error between the last features, averaged over each picture
+    features_share: float = 1.0  # of the batch that the feature loss and the critic look at; the network is not cheap
+    adversarial: float = 0.0  # what the critic says of the rendered pictures (hinge loss); 0: no critic in this phase
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Phase:
     encoder_rate: float = 0.0  # the same of the encoder; 0: frozen
     frozen_stages: int = 0  # of the encoder, counted from the input, that stay frozen all the same
     warm: float = 0.1  # share of the steps until the highest rate
+    critic_rate: float = 2e-4  # learning rate of the critic, constant
+    critic_alone: float = 0.1  # share of the steps in which the critic only learns, and the generator does not hear it
     losses: Losses = Losses()
 
 
@@ -73,6 +77,11 @@ class Recipe:
         for phase in self.phases:
             if phase.size % 32 or phase.size < 32:
                 raise RecipeError(f"phase {phase.name!r}: got size {phase.size}, wanted a multiple of 32")
+            if (phase.losses.adversarial or phase.losses.pooled) and not phase.losses.features:
+                raise RecipeError(
+                    f"phase {phase.name!r}: got an adversarial or pooled loss without a feature loss, whose maps they "
+                    "read; give losses.features a weight too"
+                )
             if phase.samples < phase.batch or phase.batch < 1:
                 raise RecipeError(
                     f"phase {phase.name!r}: got {phase.samples} samples in batches of {phase.batch}, "

@@ -49,7 +49,7 @@ def open_run(
         decoded,
         folder,
         encoder=lambda encoder: load_imagenet(encoder, recipe.encoder_weights),
-        features=lambda: feature_network(recipe.feature_weights),
+        features=lambda: feature_network(recipe.feature_weights, head=True),
         judge=judge,
         device=_device(device),
         progress=progress,
