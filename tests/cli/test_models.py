@@ -148,8 +148,8 @@ def exported(monkeypatch):
     """What `export` asked of the module that exports, which needs torch."""
     calls = []
 
-    def export_onnx(weights, target, *, precision="fp32", name=None, default_render_factor=None):
-        calls.append((weights, target, precision, name, default_render_factor))
+    def export_onnx(weights, target, *, precision="fp32", name=None, default_render_factor=None, saturation=1.0):
+        calls.append((weights, target, precision, name, default_render_factor, saturation))
 
     monkeypatch.setitem(sys.modules, "retint.rendering.export", types.SimpleNamespace(export_onnx=export_onnx))
     return calls
@@ -157,9 +157,9 @@ def exported(monkeypatch):
 
 def test_export_of_a_path_lies_beside_it(tmp_path, exported):
     (tmp_path / "mine.pth").write_bytes(b"weights")
-    result = retint("export", tmp_path / "mine.pth", "--precision", "fp16")
+    result = retint("export", tmp_path / "mine.pth", "--precision", "fp16", "--saturation", "1.2")
     assert result.exit_code == 0, result.output
-    assert exported == [(tmp_path / "mine.pth", tmp_path / "mine.onnx", "fp16", None, None)]
+    assert exported == [(tmp_path / "mine.pth", tmp_path / "mine.onnx", "fp16", None, None, 1.2)]
     assert result.stdout.strip() == str(tmp_path / "mine.onnx")
 
 
@@ -168,7 +168,7 @@ def test_export_of_a_name_tells_the_file_who_it_is(tmp_path, exported, monkeypat
     monkeypatch.setattr("retint.cli.models.locate", lambda name: tmp_path / "ColorizeVideo_gen.pth")
     result = retint("export", "video", "-o", "v.onnx")
     assert result.exit_code == 0, result.output
-    assert exported == [(tmp_path / "ColorizeVideo_gen.pth", Path("v.onnx"), "fp32", "video", 21)]
+    assert exported == [(tmp_path / "ColorizeVideo_gen.pth", Path("v.onnx"), "fp32", "video", 21, 1.0)]
 
 
 def test_export_refuses_to_overwrite_before_any_work(tmp_path, exported):
@@ -177,7 +177,7 @@ def test_export_refuses_to_overwrite_before_any_work(tmp_path, exported):
     result = retint("export", "mine.pth", "-o", "there.onnx")
     assert result.exit_code == 1 and "there.onnx exists" in result.stderr and not exported
     assert retint("export", "mine.pth", "-o", "there.onnx", "--overwrite").exit_code == 0
-    assert exported == [(Path("mine.pth"), Path("there.onnx"), "fp32", None, None)]
+    assert exported == [(Path("mine.pth"), Path("there.onnx"), "fp32", None, None, 1.0)]
     assert retint("export", "mine.pth", "-o", tmp_path).exit_code == 2
 
 

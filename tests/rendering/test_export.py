@@ -107,6 +107,19 @@ def test_a_target_that_cannot_be_written(weights: Path, tmp_path: Path, monkeypa
         export.export_onnx(weights, tmp_path / "missing" / "lite.onnx")
 
 
+def test_saturation_multiplies_the_chroma(exported: Path, weights: Path, tmp_path: Path) -> None:
+    export.export_onnx(weights, tmp_path / "vivid.onnx", precision="fp16", saturation=1.5)
+    gray = np.repeat(np.random.default_rng(0).standard_normal((1, 1, 64, 96)), 3, axis=1).astype(np.float32)
+    plain, vivid = (OnnxNetwork(path, device="cpu").run(gray) for path in (exported, tmp_path / "vivid.onnx"))
+    assert np.linalg.norm(vivid - 1.5 * plain) < 2e-3 * np.linalg.norm(vivid)
+
+
+@pytest.mark.parametrize("saturation", [0.0, -1.0])
+def test_impossible_saturation_is_refused(weights: Path, tmp_path: Path, saturation: float) -> None:
+    with pytest.raises(WeightsError, match="above 0"):
+        export.export_onnx(weights, tmp_path / "x.onnx", saturation=saturation)
+
+
 def test_numbers_beyond_fp16_are_refused(weights: Path, tmp_path: Path) -> None:
     generator = load_generator(weights)
     with torch.no_grad():

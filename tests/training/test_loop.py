@@ -76,7 +76,9 @@ def stop_after(subject: Trainer, steps: int) -> None:
     subject._train_step = counted  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("steps", [2, 4, 6, 11], ids=["in the first phase", "at its end", "in the second", "with a critic"])
+@pytest.mark.parametrize(
+    "steps", [2, 4, 6, 11], ids=["in the first phase", "at its end", "in the second", "with a critic"]
+)
 def test_a_resumed_run_ends_with_the_same_bits(photos: Path, tmp_path: Path, steps: int):
     assert trainer(photos, tmp_path / "whole").train()
     cut = trainer(photos, tmp_path / "cut")

@@ -87,10 +87,16 @@ def show_model(name_or_path: str, as_json: bool, offline: bool) -> None:
 @click.argument("name_or_path")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The ONNX file. Default: NAME.onnx, here.")
 @click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True)
+@click.option("--saturation", default=1.0, show_default=True, help="Multiply the chroma by this (lite's kind only).")
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @_offline
 def export_model(
-    name_or_path: str, output: Path | None, precision: Literal["fp32", "fp16"], overwrite: bool, offline: bool
+    name_or_path: str,
+    output: Path | None,
+    precision: Literal["fp32", "fp16"],
+    saturation: float,
+    overwrite: bool,
+    offline: bool,
 ) -> None:
     """Turn torch weights into an ONNX file, verified against torch before it is written."""
     if is_name(name_or_path):
@@ -116,6 +122,7 @@ def export_model(
         precision=precision,
         name=None if entry is None else entry.name,
         default_render_factor=None if entry is None else entry.default_render_factor,
+        saturation=saturation,
     )
     click.echo(str(target))
 

@@ -105,17 +105,19 @@ def export_onnx(
     name: str | None = None,
     version: str | None = None,
     default_render_factor: int | None = None,
+    saturation: float = 1.0,
 ) -> Path:
     """Write the generator of a torch weights file as ONNX; returns `target`. It is whole and checked, or not there.
 
     precision: how the weights are stored; fp16 halves the file. They are computed with in fp32 either way
     name, version, default_render_factor: for the metadata; the file's stem, what it says or the head of its SHA-256,
         and the variant's default, if not given
+    saturation: what the chroma is multiplied by, in the last convolution; of chroma generators alone
 
     Before the file takes its name, ONNX Runtime renders several sizes from it, and torch the same.
 
-    Raises WeightsError for weights that are no generator or a target that cannot be written, RenderError where ONNX
-    Runtime's renders differ from torch's.
+    Raises WeightsError for weights that are no generator, a saturation they cannot have or a target that cannot be
+    written, RenderError where ONNX Runtime's renders differ from torch's.
     """
     generator = load_generator(weights)
     variant = generator.variant
@@ -127,8 +129,16 @@ def export_onnx(
         "retint.version": version or digest(weights),
         "retint.head": variant.head,
         "retint.default_render_factor": str(default_render_factor or DEFAULT_RENDER_FACTORS[variant_name]),
+        "retint.saturation": f"{saturation:g}",
     }
+    if saturation <= 0 or (saturation != 1 and variant.head != "chroma"):
+        raise WeightsError(
+            f"got saturation {saturation:g} for {variant.name!r}; "
+            "wanted a number above 0, and 1 for networks that give RGB"
+        )
     network = fold(generator)
+    if saturation != 1:
+        _saturate(network, saturation)
     if precision == "fp16":
         _round_to_half(network)
     references = [(gray, _render(network, gray)) for gray in _grays()]
@@ -139,6 +149,15 @@ def export_onnx(
     helper.set_model_props(model, metadata)
     _write(model, target, references)
     return target
+
+
+def _saturate(network: nn.Module, saturation: float) -> None:
+    """Scale the last convolution, whose two channels are the chroma. network: a folded chroma generator."""
+    *_, last = (module for module in network.modules() if isinstance(module, nn.Conv2d))
+    assert last.out_channels == 2
+    with torch.no_grad():
+        for parameter in last.parameters():
+            parameter.mul_(saturation)
 
 
 def _round_to_half(network: nn.Module) -> None:

@@ -40,7 +40,7 @@ _PLAIN_BYTES = {
     "video": (310 << 20, 6000),
     "lite": (20 << 20, 600),
 }
-DEFAULT_RENDER_FACTORS = {"artistic": 35, "stable": 35, "video": 21, "lite": 12}  # where neither caller nor file says
+DEFAULT_RENDER_FACTORS = {"artistic": 35, "stable": 35, "video": 21, "lite": 14}  # where neither caller nor file says
 _OUT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "bad allocation")
 
 

@@ -43,7 +43,7 @@ class LiteFeatureLoss(nn.Module):
         return torch.stack(terms).mean()
 
     def pooled(self, rendered: list[Tensor], true: list[Tensor]) -> Tensor:
-        """Squared error between what each picture is as a whole: the head's features, averaged over height and width."""
+        """Squared error between the head's features, averaged over height and width: each picture as a whole."""
         one, other = (self.head(maps[-1]).mean(dim=(2, 3)) for maps in (rendered, true))
         return F.mse_loss(one, other) / GRAY_POOLED
 
