@@ -31,7 +31,9 @@ class LiteFeatureLoss(nn.Module):
         assert features.head is not None
         self.features = features.eval().requires_grad_(False)
         self.head, self.features.head = features.head, None
-        self.channels = (*features.channels[1:-1], self.head[0].in_channels)
+        first = self.head[0]
+        assert isinstance(first, torch.nn.Conv2d)
+        self.channels = (*features.channels[1:-1], first.in_channels)
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
         """rgb: `(N, 3, H, W)` in 0..1. Four feature maps, finest first."""
