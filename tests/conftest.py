@@ -1,4 +1,4 @@
-"""Fixtures for every folder: seeded weights files, made once a session, and the folders of parity fixtures."""
+"""Fixtures for every folder: seeded weights files, made once a session, the folders of parity fixtures, a server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 from _pytest.mark import ParameterSet
+from lying_server import reply, server  # noqa: F401  # fixtures, for every folder
 
 # A run in a shell's background inherits an ignored SIGINT and would hand it on to the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,7 +85,10 @@ def load_seeded_weights() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def seeded_file() -> Callable[[str], Path]:
-    """`seeded_file("artistic")` (or "wide", "critic"): a weights file as DeOldify saves it, made at first use."""
+    """`seeded_file("artistic")`: a weights file as DeOldify saves it, made at first use.
+
+    Also of "wide", "critic" and "vgg16_bn", whose keys stand in `parity` too.
+    """
 
     def make(model: str) -> Path:
         torch = pytest.importorskip("torch")

@@ -265,6 +265,13 @@ def test_a_wrong_model_is_told_before_anything_is_read(
     assert "missing.jpg" not in result.stderr
 
 
+@pytest.mark.parametrize("name", ["vgg16_bn", "resnet34", "artistic-critic"])
+def test_weights_that_colour_nothing_are_a_wrong_command(retint, name: str):
+    result = retint("colorize", "-m", name, "a.jpg")
+    assert result.exit_code == 2
+    assert f'"{name}" is no model that colours' in result.stderr and "Choose from lite, artistic" in result.stderr
+
+
 def test_the_range_of_render_factors_is_that_of_rendering():
     assert command._RENDER_FACTORS == (SMALLEST, LARGEST)
 

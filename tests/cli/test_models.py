@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -57,6 +58,15 @@ def test_list_tells_what_is_here(weights):
     assert set(CATALOG) < set(rows) and rows["folder:"] == f"folder: {weights}"
 
 
+def test_list_keeps_what_only_training_needs_apart(weights):
+    models, training = retint("list").output.split("\nfor training, not for colouring:\n")
+    assert [line.split()[0] for line in models.splitlines()] == [
+        e.name for e in CATALOG.values() if e.role == "generator"
+    ]
+    listed = [line.split()[0] for line in training.splitlines() if line][:-1]
+    assert listed == ["artistic-critic", "artistic-pretrained-critic", "resnet34", "resnet101", "vgg16_bn"]
+
+
 def test_list_as_json_is_one_object_a_line(weights):
     plant(weights, f"{ARTISTIC.file}.partial", 1000)
     result = retint("list", "--json", "--offline")
@@ -105,6 +115,23 @@ def test_fetch_says_what_the_address_answered(weights, tmp_path, monkeypatch):
     assert failed == 1 and said.strip() == str(weights / "good.pth")
     assert "a web page, not weights" in told and len(told.splitlines()) == 1
     assert (weights / "good.pth").read_bytes() == b"weights"
+
+
+def test_fetch_of_training_weights_knows_the_head_of_their_hash(weights, server, reply, monkeypatch):
+    """Torchvision's files, of which eight digits of the hash are known and no size."""
+    monkeypatch.delenv("RETINT_OFFLINE")
+    known = {}
+    for name, content in {"vgg16_bn": b"good", "resnet34": b"other", "resnet101": b"<html><p>Gone"}.items():
+        head = hashlib.sha256(b"good").hexdigest()[:8]
+        address = server.at(f"/{name}.pth", reply(content))
+        known[name] = dataclasses.replace(CATALOG[name], file=f"{name}.pth", addresses=(address,), sha256=head)
+    monkeypatch.setattr("retint.weights.catalog.CATALOG", {**CATALOG, **known})
+    result = retint("fetch", "vgg16_bn", "resnet34", "resnet101")
+    assert result.exit_code == 1 and result.stdout.strip() == str(weights / "vgg16_bn.pth")
+    told = result.stderr.splitlines()
+    assert "resnet34" in told[0] and "has SHA-256 d9298a10, wanted 770e6076" in told[0]
+    assert len(told) == 2 and "resnet101" in told[1] and "a web page" in told[1]
+    assert sorted(path.name for path in weights.glob("*.pth")) == ["vgg16_bn.pth"]
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

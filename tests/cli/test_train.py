@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from retint.cli import main
+from retint.errors import TrainingError
 
 RECIPE = """
 variant = "lite"
@@ -26,6 +27,7 @@ size = 32
 batch = 4
 samples = {samples}
 rate = 1e-3
+losses = {{ chroma = 1.0 }}
 """
 
 
@@ -55,6 +57,8 @@ def test_a_run_leaves_weights_and_says_what_comes_next(folder: Path):
         "checkpoint.pt",
         "log.jsonl",
         "recipe.toml",
+        "report.html",
+        "tensorboard",
     }
     assert "retint models export" in result.output
     again = CliRunner().invoke(main, command(folder, 8))
@@ -86,3 +90,46 @@ def test_a_missing_folder_of_photographs_is_one_line(folder: Path):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1
     assert "nowhere, wanted a folder of photographs" in result.output
+
+
+def test_a_disk_without_room_is_one_line_that_says_how_to_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    import torch
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    result = CliRunner().invoke(main, command(folder, 8))
+    assert result.exit_code == 1
+    assert "No space left on device" in result.output
+    assert "--resume" in result.output
+
+
+def test_quick_takes_the_sample_photographs_and_a_folder_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    import retint.training.run as run
+
+    seen: dict[str, object] = {}
+
+    def open_run(recipe: str, photos: list[Path], where: Path, **_: object) -> object:
+        seen.update(recipe=recipe, photos=photos, where=where)
+        raise TrainingError("far enough")
+
+    monkeypatch.setattr(run, "open_run", open_run)
+    monkeypatch.chdir(tmp_path)
+    without = CliRunner().invoke(main, ["train", "lite", "--quick"])
+    assert without.exit_code == 2
+    assert "name some colour photographs with --photos" in without.output
+    Path("samples/colour").mkdir(parents=True)
+    CliRunner().invoke(main, ["train", "lite", "--quick"])
+    assert seen == {"recipe": "lite-quick", "photos": [Path("samples/colour")], "where": Path("runs/lite-quick")}
+    other = CliRunner().invoke(main, ["train", "artistic", "--quick"])
+    assert other.exit_code == 2
+    assert "only lite has a quick form" in other.output
+
+
+def test_photographs_and_a_run_folder_are_asked_for():
+    result = CliRunner().invoke(main, ["train", "lite"])
+    assert result.exit_code == 2
+    assert "missing --photos" in result.output

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retint.errors import RenderError, RenderMemoryError
+from retint.errors import RenderError, RenderMemoryError, UnknownModelError
 from retint.images import Metadata, Photograph
-from retint.rendering import Colorizer
+from retint.rendering import Colorizer, load_colorizer
 from retint.rendering.colorizer import choose_render_factor
 from retint.rendering.fake import FakeNetwork
 
@@ -125,3 +125,13 @@ def test_watermark_sits_lower_left_in_five_percent_of_the_height():
     white = colorizer.render(Image.new("L", (500, 400), 255), watermark=True)
     assert np.asarray(white)[370:390, 10:30].min() < 200  # seen on white too
     assert colorizer.render(Image.new("L", (6, 5), 90), watermark=True).size == (6, 5)
+
+
+@pytest.mark.parametrize("name", ["vgg16_bn", "resnet101", "artistic-critic"])
+def test_weights_that_colour_nothing_are_refused_before_a_download(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("asked for a download")
+
+    monkeypatch.setattr("retint.weights.store.fetch", never)
+    with pytest.raises(UnknownModelError, match=f'"{name}" is no model that colours'):
+        load_colorizer(name)

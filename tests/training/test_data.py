@@ -5,16 +5,20 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
 
 from retint.errors import TrainingError
-from retint.training.data import Batches, load_photos
-from retint.training.recipe import Augmentation, Phase
-from retint.training.tensors import gray_input, merge, split
+from retint.training.data import Batches, PhotoSet, load_photos
+from retint.training.recipe import Augmentation
+from retint.training.tensors import luma, merge, split
 
-PHASE = Phase("p", size=32, batch=5, samples=50, rate=1e-3)
+
+def batches(photos: PhotoSet, *, seed: int = 1, phase: int = 0, size: int = 5) -> Batches:
+    plan = Augmentation(smallest_crop=0.5, rotate=5)
+    return Batches(photos, plan, side=32, batch=size, key=(seed, phase))
 
 
 def test_folder_and_tar_give_the_same_pictures(photos: Path, tmp_path: Path):
@@ -24,8 +28,29 @@ def test_folder_and_tar_give_the_same_pictures(photos: Path, tmp_path: Path):
     one = load_photos([photos], short_side=64)
     other = load_photos([tmp_path / "shard.tar"], short_side=64)
     assert len(one) == len(other) == 12
-    assert min(one.pictures[0].size) == 64
-    assert all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one.pictures, other.pictures, strict=True))
+    assert min(one.picture(0).shape[:2]) == 64
+    assert torch.equal(one.canvas, other.canvas)
+
+
+def test_portraits_and_landscapes_come_back_upright(tmp_path: Path):
+    steps = np.linspace(0, 255, 90).astype(np.uint8)
+    wide = np.zeros((60, 90, 3), np.uint8)
+    wide[..., 0], wide[..., 1] = steps[None, :], 120
+    Image.fromarray(wide).save(tmp_path / "a.png")
+    Image.fromarray(wide.transpose(1, 0, 2)).save(tmp_path / "b.png")
+    loaded = load_photos([tmp_path], short_side=60)
+    assert loaded.turned.tolist() == [False, True]
+    assert np.array_equal(loaded.picture(0), wide)
+    assert np.array_equal(loaded.picture(1), wide.transpose(1, 0, 2))
+
+
+def test_a_panorama_loses_its_ends_and_nothing_is_squeezed(tmp_path: Path):
+    wide = np.zeros((40, 200, 3), np.uint8)
+    wide[:, :50], wide[:, 50:150], wide[:, 150:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    Image.fromarray(wide).save(tmp_path / "a.png")
+    picture = load_photos([tmp_path], short_side=40).picture(0)
+    assert picture.shape == (40, 72, 3)
+    assert (picture == (0, 255, 0)).all()
 
 
 def test_grey_and_broken_photographs_are_left_out_and_told(photos: Path, caplog: pytest.LogCaptureFixture):
@@ -33,7 +58,7 @@ def test_grey_and_broken_photographs_are_left_out_and_told(photos: Path, caplog:
     (photos / "broken.jpg").write_bytes(b"\xff\xd8 no jpeg")
     with caplog.at_level(logging.WARNING):
         loaded = load_photos([photos], short_side=64)
-    assert len(loaded) == 12
+    assert len(loaded) == 12 == len(loaded.names)
     assert "grey.png is grey" in caplog.text
     assert "broken.jpg cannot be read" in caplog.text
 
@@ -46,44 +71,49 @@ def test_nothing_to_train_on_is_an_error(tmp_path: Path):
         load_photos([tmp_path / "missing"], short_side=64)
 
 
+def test_more_photographs_than_memory_say_how_many_fit(photos: Path, monkeypatch: pytest.MonkeyPatch):
+    free = type(psutil.virtual_memory())  # the same kind of answer, with next to nothing free
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free(*([100_000] * len(free._fields))))
+    with pytest.raises(TrainingError, match="give at most 3 of them"):
+        load_photos([photos], short_side=64)
+
+
 def test_a_batch_depends_on_seed_phase_and_step_alone(photos: Path):
     loaded = load_photos([photos], short_side=64)
-    first = Batches(loaded, PHASE, Augmentation(), seed=1, index=0)
-    from_four = {step: colour for step, colour, _ in first.from_step(4)}
-    assert list(from_four) == [4, 5, 6, 7, 8, 9]
-    again = Batches(loaded, PHASE, Augmentation(), seed=1, index=0)
-    assert torch.equal(again.batch(7)[0], from_four[7])
-    assert not torch.equal(Batches(loaded, PHASE, Augmentation(), seed=2, index=0).batch(7)[0], from_four[7])
-    assert not torch.equal(Batches(loaded, PHASE, Augmentation(), seed=1, index=1).batch(7)[0], from_four[7])
+    first = batches(loaded)[7]
+    assert torch.equal(batches(loaded)[7].rgb, first.rgb)
+    assert not torch.equal(batches(loaded, seed=2)[7].rgb, first.rgb)
+    assert not torch.equal(batches(loaded, phase=1)[7].rgb, first.rgb)
+    assert first.rgb.shape == (5, 3, 32, 32) and first.gray.shape == (5, 1, 32, 32)
+    assert torch.allclose(first.luma, luma(first.rgb))
+
+
+def test_processes_share_a_batch_without_overlap(photos: Path):
+    loaded = load_photos([photos], short_side=64)
+    whole, _ = batches(loaded, size=6).chosen(3)
+    parts = [
+        Batches(loaded, Augmentation(), side=32, batch=6, key=(1, 0), share=share).chosen(3)[0]
+        for share in (slice(0, 3), slice(3, 6))
+    ]
+    assert np.concatenate(parts).tolist() == whole.tolist()
 
 
 def test_an_epoch_shows_every_photograph_once(photos: Path):
     loaded = load_photos([photos], short_side=64)
-    flat = [Image.new("RGB", (64, 64), (index * 20, 0, 0)) for index in range(12)]
-    numbered = type(loaded)(flat, loaded.names)
-    batches = Batches(numbered, Phase("p", 32, 4, 24, 1e-3), Augmentation(), seed=0, index=0)
+    subject = batches(loaded, size=4)
     for epoch in (0, 3):
-        seen = [
-            int(colour[i, 0, 0, 0]) // 20
-            for step in range(epoch, epoch + 3)
-            for colour in [batches.batch(step)[0]]
-            for i in range(4)
-        ]
+        seen = np.concatenate([subject.chosen(step)[0] for step in range(epoch, epoch + 3)])
         assert sorted(seen) == list(range(12))
+
+
+def test_batches_larger_than_the_set_are_refused(photos: Path):
+    with pytest.raises(TrainingError, match="batches of 13 and 12 photographs"):
+        batches(load_photos([photos], short_side=64), size=13)
 
 
 def test_split_and_merge_are_inverse():
     rgb = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(merge(*split(rgb)), rgb, atol=1e-6)
-    luma, chroma = split(torch.full((1, 3, 2, 2), 0.25))
-    assert torch.allclose(luma, torch.tensor(0.25))
+    gray, chroma = split(torch.full((1, 3, 2, 2), 0.25))
+    assert torch.allclose(gray, torch.tensor(0.25))
     assert torch.allclose(chroma, torch.tensor(0.0), atol=1e-7)
-
-
-def test_tone_and_grain_come_at_their_odds():
-    luma = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 0.9 + 0.05
-    draws = torch.tensor([[0.9, 0.5, 0.5, 0.9], [0.1, 0.9, 0.1, 0.9], [0.9, 0.5, 0.5, 0.1], [0.1, 0.1, 0.9, 0.1]])
-    seen = gray_input(luma, draws, Augmentation(tone=0.5, noise=0.5), seed=3)
-    changed = [(seen[i] - luma[i]).abs().max().item() > 1e-3 for i in range(4)]
-    assert changed == [False, True, True, True]
-    assert torch.equal(seen, gray_input(luma, draws, Augmentation(tone=0.5, noise=0.5), seed=3))

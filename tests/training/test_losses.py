@@ -5,19 +5,26 @@ from __future__ import annotations
 import pytest
 import torch
 
-from retint.training.losses import FeatureCritic, adversarial_loss, critic_loss
+from retint.networks.encoders import EfficientNetLite
+from retint.training.losses import GRAY_CHROMA, FeatureCritic, LiteFeatureLoss, chroma_loss
+from retint.training.perceptual import critic_loss
 
 
-def test_the_hinge_loss_is_nothing_beyond_the_margin_and_grows_on_the_wrong_side():
-    good, bad = [torch.full((2, 1, 3, 3), 1.5)], [torch.full((2, 1, 3, 3), -2.0)]
-    assert critic_loss(bad, good).item() == 0
-    assert critic_loss(good, bad).item() == pytest.approx((1 + 2.0) + (1 + 1.5))
-    assert critic_loss([torch.zeros(1, 1, 1, 1)], [torch.zeros(1, 1, 1, 1)]).item() == 2
+def test_chroma_loss_is_smooth_l1_in_units_of_a_grey_picture():
+    rendered, true = torch.zeros(1, 2, 2, 2), torch.full((1, 2, 2, 2), 0.3)
+    assert chroma_loss(rendered, true, 0.1).item() == pytest.approx((0.3 - 0.05) / GRAY_CHROMA)
+    assert chroma_loss(rendered, true, 0.5).item() == pytest.approx(0.3**2 / 2 / 0.5 / GRAY_CHROMA)
 
 
-def test_the_generator_wants_high_scores_on_every_map_alike():
-    scores = [torch.full((2, 1, 8, 8), 1.0), torch.full((2, 1, 2, 2), 3.0)]
-    assert adversarial_loss(scores).item() == -2  # not weighted by the number of places
+def test_feature_losses_are_nothing_for_equal_pictures_and_grow_with_the_difference():
+    torch.manual_seed(0)
+    loss = LiteFeatureLoss(EfficientNetLite(0, head=True))
+    true = torch.rand(2, 3, 64, 64)
+    near, far = true + 0.02, true.flip(1)
+    maps = [loss.maps(picture) for picture in (true, near, far)]
+    for term in (loss, loss.pooled):
+        same, close, away = (term(one, maps[0]).item() for one in maps)
+        assert same == 0 < close < away
 
 
 def test_a_critic_learns_to_tell_two_kinds_of_maps_apart():
@@ -30,10 +37,11 @@ def test_a_critic_learns_to_tell_two_kinds_of_maps_apart():
 
     for _ in range(150):
         optimizer.zero_grad()
-        critic_loss(critic(maps(0.0)), critic(maps(1.5))).backward()
+        parts = zip(critic(maps(1.5)), critic(maps(0.0)), strict=True)
+        torch.stack([critic_loss(true, coloured) for true, coloured in parts]).mean().backward()
         optimizer.step()
     with torch.no_grad():
-        rendered, true = critic(maps(0.0)), critic(maps(1.5))
+        coloured, true = critic(maps(0.0)), critic(maps(1.5))
     assert [part.shape for part in true] == [(8, 1, 8, 8), (8, 1, 4, 4)]
-    for bad, good in zip(rendered, true, strict=True):
+    for bad, good in zip(coloured, true, strict=True):
         assert good.mean() > 0.5 > -0.5 > bad.mean()

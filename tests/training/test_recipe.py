@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from retint.errors import RecipeError
-from retint.training.recipe import load_recipe, parse_recipe
+from retint.networks.generator import VARIANTS
+from retint.training.recipe import Recipe, load_recipe, parse_recipe
 
 PLAN = """
 variant = "lite"
 encoder_weights = "efficientnet_lite1"
 feature_weights = "efficientnet_lite1"
-average = 0.5
+cycles = 3
 
 [augmentation]
 flip = 0.0
@@ -20,14 +21,67 @@ size = 64
 batch = 4
 samples = 40
 rate = 1e-3
-losses = { features = 0.25 }
+encoder_rates = [1e-5, 1e-4]
+losses = { chroma = 1.0, features = 0.25 }
+
+[[phases]]
+name = "first critic"
+kind = "critic"
+first_cycle_only = true
+size = 64
+batch = 4
+epochs = 2.0
+rate = 1e-3
+augmentation = { zoom = 2.0 }
+
+[[phases]]
+name = "second critic"
+kind = "critic"
+size = 64
+batch = 4
+epochs = 1.0
+rate = 1e-4
+
+[[phases]]
+name = "gan"
+kind = "gan"
+size = 64
+batch = 4
+epochs = 0.5
+rate = 1e-5
+losses = { features = 2.0, adversarial = 1.0 }
 """
 
 
 def test_numbers_arrive_where_they_belong():
     recipe = parse_recipe(PLAN)
-    assert (recipe.average, recipe.augmentation.flip, recipe.seed) == (0.5, 0.0, 0)
-    assert (recipe.phases[0].size, recipe.phases[0].losses.features, recipe.phases[0].losses.chroma) == (64, 0.25, 1.0)
+    one, critic, _, gan = recipe.phases
+    assert (recipe.cycles, recipe.augmentation.flip, recipe.seed) == (3, 0.0, 0)
+    assert (one.kind, one.size, one.encoder_rates, one.losses.features) == ("generator", 64, (1e-5, 1e-4), 0.25)
+    assert critic.augmentation is not None and critic.augmentation.zoom == 2.0
+    assert one.augmentation is None
+    assert (gan.threshold, gan.critic_factor) == (0.65, 5.0)
+
+
+def test_critic_and_gan_make_the_cycle_that_is_repeated():
+    plan = [(phase.name, cycle) for phase, cycle in parse_recipe(PLAN).plan()]
+    assert plan == [
+        ("one", 0),
+        ("first critic", 1),
+        ("second critic", 1),
+        ("gan", 1),
+        ("second critic", 2),
+        ("gan", 2),
+        ("second critic", 3),
+        ("gan", 3),
+    ]
+
+
+def test_steps_come_from_samples_or_from_epochs():
+    one, critic, *_ = parse_recipe(PLAN).phases
+    assert one.steps(photos=7) == 10
+    assert critic.steps(photos=10) == 5
+    assert critic.steps(photos=1) == 1
 
 
 @pytest.mark.parametrize(
@@ -36,20 +90,54 @@ def test_numbers_arrive_where_they_belong():
         (("rate = 1e-3", "rat = 1e-3"), "unknown rat"),
         (("size = 64", "size = 65"), "multiple of 32"),
         (("samples = 40", "samples = 3"), "one whole batch"),
+        (("samples = 40", ""), "samples 0 and epochs 0.0, wanted one"),
+        (("samples = 40", "samples = 40\nepochs = 1.0"), "wanted one of the two"),
         (("flip = 0.0", "flap = 0.0"), "unknown flap"),
         (('variant = "lite"', "variant = "), "not TOML"),
         (("rate = 1e-3", ""), "rate"),
-        (("features = 0.25", "adversarial = 0.25"), "without a feature loss"),
+        (("chroma = 1.0, features = 0.25", "chroma = 1.0, adversarial = 0.25"), "belongs into a gan phase"),
+        (("chroma = 1.0, features = 0.25", "pooled = 1.0"), "got no loss"),
+        (("features = 2.0, adversarial = 1.0", "features = 2.0"), "wants both"),
+        (('kind = "critic"', 'kind = "criticc"'), "wanted generator, critic or gan"),
+        (('feature_weights = "efficientnet_lite1"', 'feature_weights = "vgg16_bn"\ncritic = "features"'), "critic"),
+        (('variant = "lite"', 'variant = "light"'), "wanted one of: artistic"),
     ],
 )
 def test_a_wrong_recipe_says_what_is_wrong(change: tuple[str, str], words: str):
     with pytest.raises(RecipeError, match=words):
-        parse_recipe(PLAN.replace(*change))
+        parse_recipe(PLAN.replace(*change, 1))
 
 
-def test_shipped_recipe_is_whole_and_unknown_names_list_it():
-    recipe, text = load_recipe("lite")
-    assert recipe.variant == "lite"
+def test_phases_in_the_wrong_order_are_refused():
+    recipe = parse_recipe(PLAN)
+    with pytest.raises(RecipeError, match="pretrains the critic first"):
+        Recipe("lite", "a", "b", phases=(recipe.phases[3],))
+    with pytest.raises(RecipeError, match="pretrain the generator first"):
+        Recipe("lite", "a", "b", phases=(recipe.phases[1], recipe.phases[0]))
+
+
+@pytest.mark.parametrize("name", ["lite", "lite-quick", "artistic", "stable", "video"])
+def test_shipped_recipes_are_whole(name: str):
+    recipe, text = load_recipe(name)
+    assert recipe.variant in VARIANTS
     assert parse_recipe(text) == recipe
+    assert [phase.kind for phase in recipe.phases][-1] == "gan"
+
+
+def test_the_artistic_recipe_is_deoldifys_plan():
+    recipe, _ = load_recipe("artistic")
+    generator = [phase for phase in recipe.phases if phase.kind == "generator"]
+    assert [(phase.size, phase.batch, phase.epochs) for phase in generator] == [
+        (64, 88, 1.0),
+        (64, 88, 1.0),
+        (128, 22, 1.0),
+        (192, 11, 0.5),
+    ]
+    gan = recipe.phases[-1]
+    assert (gan.rate, gan.batch, gan.epochs, gan.threshold, gan.critic_factor) == (1e-5, 9, 0.03, 0.65, 5.0)
+    assert (gan.losses.adversarial, gan.losses.features, gan.losses.chroma) == (1.0, 2.0, 0.0)
+
+
+def test_unknown_names_list_the_shipped_ones():
     with pytest.raises(RecipeError, match=r"one of: .*lite"):
         load_recipe("no-such-recipe")

@@ -8,6 +8,7 @@ import pytest
 
 from retint.errors import UnknownModelError
 from retint.weights import CATALOG, Entry, entry_of
+from retint.weights.catalog import require_generator
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,19 @@ def test_unlike_name_gets_no_suggestion():
 def test_file_name_of_the_catalogue_is_told_its_name():
     with pytest.raises(UnknownModelError, match='that file is called "video"'):
         entry_of("ColorizeVideo_gen.pth")
+
+
+def test_only_generators_colour():
+    for name, entry in CATALOG.items():
+        if entry.role == "generator":
+            require_generator(name)
+            continue
+        with pytest.raises(
+            UnknownModelError, match=f'"{name}" is no model that colours, but .*training. Choose from lite'
+        ):
+            require_generator(name)
+    require_generator("./vgg16_bn")
+    require_generator("anything")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pytest
@@ -41,6 +42,20 @@ def test_wrong_files_are_told_apart(file, entry, payload):
     file.unlink()
     with pytest.raises(WeightsError, match="cannot read"):
         verify(file, entry)
+
+
+@pytest.mark.parametrize("digits", [8, 20, 64])
+def test_head_of_a_hash_is_checked_whole(file, entry_for, payload, digits):
+    """As strictly as what is published allows: every digit of it, and never a page."""
+    known = hashlib.sha256(payload).hexdigest()[:digits]
+    verify(file, entry_for("https://one.example/a", size=None, sha256=known))
+    wrong = known[:-1] + ("0" if known[-1] != "0" else "1")
+    with pytest.raises(ChecksumError, match=f"has SHA-256 {known}, wanted {wrong}"):
+        verify(file, entry_for("https://one.example/a", size=None, sha256=wrong))
+    page = b"<!doctype html>"
+    file.write_bytes(page)
+    with pytest.raises(ChecksumError, match="is a web page"):
+        verify(file, entry_for("https://one.example/a", size=None, sha256=hashlib.sha256(page).hexdigest()[:digits]))
 
 
 def test_checked_file_is_read_again_only_when_touched(file, entry, payload):

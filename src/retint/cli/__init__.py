@@ -18,6 +18,7 @@ _COMMANDS = {
     "colorize": ("retint.cli.colorize", "Colour photographs: files, folders, globs, http(s) addresses, or - (stdin)."),
     "models": ("retint.cli.models", "List, fetch, show and export models."),
     "train": ("retint.cli.train", "Train a model from a recipe."),
+    "evaluate": ("retint.cli.evaluate", "Measure a model's colours on photographs whose true colours are known."),
     "doctor": ("retint.cli.doctor", "Say what this machine offers: engines, devices, codecs, weights."),
 }
 

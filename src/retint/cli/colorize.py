@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import click
 
-from retint.errors import RetintError, UnknownModelError, WeightsError
+from retint.cli.chosen import download, refuse_unknown
+from retint.errors import RetintError
 
 if TYPE_CHECKING:
     from retint.pipelines.inputs import Source
@@ -98,7 +99,7 @@ def colorize(
     offline = offline or offline_asked()
     sources, destination = _plan(inputs, output, recursive=recursive)
     _refuse_contradictions(sources, destination, compare=compare, as_json=as_json)
-    _refuse_unknown(model)
+    refuse_unknown(model)
     batch = colorize_batch(
         sources,
         Namer(destination, sources, compare=compare),
@@ -144,39 +145,13 @@ def _refuse_contradictions(sources: list[Source], destination: Destination, *, c
         raise click.UsageError("the picture would go to the terminal; redirect stdout, or name a file with -o")
 
 
-def _refuse_unknown(model: str) -> None:
-    """Tell of a wrong -m at once, rather than when the first photograph is read."""
-    from retint.weights import locate
-    from retint.weights.catalog import is_name
-
-    try:
-        locate(model)
-    except UnknownModelError as error:
-        raise click.UsageError(f"-m {model}: {error}") from error
-    except WeightsError as error:
-        if not is_name(model) and not Path(model).expanduser().is_file():
-            raise click.UsageError(f"-m {model}: {error}") from error
-        # Else it is a matter of the weights, not of the command: loading will tell, if anything is to be done at all.
-
-
 def _loader(model: str, device: Literal["auto", "cpu", "cuda", "mps"], *, offline: bool) -> Callable[[], Colorizer]:
     """Return what loads the model, after a download with a progress bar where it is not here yet."""
 
     def load() -> Colorizer:
-        from retint.cli.report import quiet
         from retint.rendering import load_colorizer
-        from retint.weights import fetch, locate
 
-        if locate(model) is None:
-            from tqdm import tqdm
-
-            with tqdm(desc=f"downloading {model}", unit="B", unit_scale=True, disable=quiet(), leave=False) as bar:
-
-                def show(here: int, whole: int) -> None:
-                    bar.total = whole or None
-                    bar.update(here - bar.n)
-
-                fetch(model, offline=offline, progress=show)
+        download(model, offline=offline)
         return load_colorizer(model, device=device, offline=offline)
 
     return load

@@ -15,7 +15,7 @@ import click
 
 from retint.errors import OutputExistsError, RetintError, WeightsError
 from retint.weights import CATALOG, Entry, Holding, fetch_entry, holdings, locate, status, weights_folder
-from retint.weights.catalog import entry_of, is_name
+from retint.weights.catalog import entry_of, is_name, require_generator
 from retint.weights.description import describe_file
 from retint.weights.download import megabytes
 from retint.weights.home import addresses_of
@@ -33,15 +33,19 @@ def models() -> None:
 @_json
 @click.option("--offline", is_flag=True, help="No effect: a list never uses the network.", hidden=True)
 def list_models(as_json: bool, offline: bool) -> None:
-    """List the models, and which of them are on this machine."""
+    """List the models and, apart, what else training needs; and which of them are on this machine."""
     rows = holdings()
     if as_json:
         for row in rows:
             click.echo(json.dumps(_as_json(row)))
         return
     width = max(len(row.entry.name) for row in rows)
-    for row in rows:
-        click.echo(f"{row.entry.name:{width}}  {_state(row):14}  {_size(row):>7}  {row.entry.about}")
+    for colours in (True, False):
+        if not colours:
+            click.echo("\nfor training, not for colouring:")
+        for row in rows:
+            if (row.entry.role == "generator") == colours:
+                click.echo(f"{row.entry.name:{width}}  {_state(row):14}  {_size(row):>7}  {row.entry.about}")
     click.echo(f"\nfolder: {weights_folder()}")
 
 
@@ -49,7 +53,10 @@ def list_models(as_json: bool, offline: bool) -> None:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @_offline
 def fetch_models(names: tuple[str, ...], offline: bool) -> None:
-    """Download models, and print where they lie. What is here already is checked and not downloaded again."""
+    """Download models, or weights for training, and print where they lie.
+
+    What is here already is checked and not downloaded again.
+    """
     failed = bring([entry_of(name) for name in dict.fromkeys(names)], offline=offline)
     if failed:
         click.get_current_context().exit(1)
@@ -99,13 +106,10 @@ def export_model(
     offline: bool,
 ) -> None:
     """Turn torch weights into an ONNX file, verified against torch before it is written."""
-    if is_name(name_or_path):
-        entry = CATALOG[name_or_path]
-        if entry.role != "generator":
-            raise click.BadParameter(f"{entry.name} is no model that colours, but {entry.about}", param_hint="NAME")
-        target = output or Path(f"{entry.name}.onnx")
-    else:
-        target = output or Path(name_or_path).with_suffix(".onnx")
+    require_generator(name_or_path)
+    target = output or (
+        Path(f"{name_or_path}.onnx") if is_name(name_or_path) else Path(name_or_path).with_suffix(".onnx")
+    )
     if is_name(name_or_path) and not CATALOG[name_or_path].needs_torch:
         raise WeightsError(f"{name_or_path} is ONNX already: {locate(name_or_path)}")
     _refuse_target(target, overwrite=overwrite)

@@ -10,20 +10,26 @@ import click
 
 from retint.errors import MissingExtraError, RetintError
 
+QUICK_PHOTOS = Path("samples/colour")
+QUICK_RUN = Path("runs/lite-quick")
+
 
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe", required=True)
 @click.argument("more_photos", nargs=-1, metavar="", type=click.Path(path_type=Path))
 @click.option(
     "--photos",
     multiple=True,
-    required=True,
     metavar="DIR_OR_TAR...",
     type=click.Path(path_type=Path),
     help="Folders or tar files of colour photographs; several may follow one --photos.",
 )
+@click.option("--run", "run_folder", metavar="DIR", type=click.Path(path_type=Path), help="Where the run lives.")
 @click.option(
-    "--run", "run_folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the run lives."
+    "--quick",
+    is_flag=True,
+    help="Ten minutes on two cores instead of hours: every step of RECIPE, small, on a few photographs, to watch. "
+    f"Without --photos it takes {QUICK_PHOTOS}/, without --run {QUICK_RUN}/.",
 )
 @click.option(
     "--validation", metavar="DIR_OR_TAR", type=click.Path(path_type=Path), help="Colour photographs for figures."
@@ -39,7 +45,8 @@ def train(
     recipe: str,
     more_photos: tuple[Path, ...],
     photos: tuple[Path, ...],
-    run_folder: Path,
+    run_folder: Path | None,
+    quick: bool,
     validation: Path | None,
     validation_count: int,
     resume: bool,
@@ -47,12 +54,18 @@ def train(
     device: str,
     threads: int,
 ) -> None:
-    """Train a model by RECIPE (lite, or a TOML file) on colour photographs.
+    """Train a model by RECIPE (lite, artistic, stable, video, or a TOML file) on colour photographs.
 
     Ctrl-C stops after the step under way and keeps the run; --resume goes on with the same random numbers. The run
-    folder holds recipe.toml, log.jsonl, checkpoint.pt and, at the end, generator.pt, which `retint models export`
-    turns into ONNX.
+    folder holds recipe.toml, log.jsonl, checkpoint.pt, report.html, the checkpoints and probes of GAN phases and, at
+    the end, generator.pt, which `retint models export` turns into ONNX. Several GPUs: accelerate launch -m retint
+    train ...
     """
+    if quick:
+        recipe, photos, run_folder = _quick(recipe, (*photos, *more_photos), run_folder)
+        more_photos = ()
+    if not photos or run_folder is None:
+        raise click.UsageError(f"missing {'--photos' if not photos else '--run'}; wanted both, or --quick")
     try:
         import torch
 
@@ -85,9 +98,17 @@ def train(
         finished = trainer.train()
     except OSError as error:
         raise RetintError(f"cannot write to {run_folder}: {error}; free some space, then add --resume") from error
+    report = f"report: {run_folder / 'report.html'}"
     if not finished:
-        click.echo(f"stopped; go on with: the same command and --resume (run folder {run_folder})", err=True)
+        click.echo(f"stopped; {report}; go on with: the same command and --resume (run folder {run_folder})", err=True)
         raise SystemExit(130)
-    click.echo(
-        f"done: {run_folder / 'generator.pt'}; next: retint models export {run_folder / 'generator.pt'}", err=True
-    )
+    result = run_folder / "generator.pt"
+    click.echo(f"done: {result}; {report}; next: retint models export {result}", err=True)
+
+
+def _quick(recipe: str, photos: tuple[Path, ...], run_folder: Path | None) -> tuple[str, tuple[Path, ...], Path]:
+    if recipe != "lite":
+        raise click.UsageError(f"got --quick with recipe {recipe!r}; only lite has a quick form")
+    if not photos and not QUICK_PHOTOS.is_dir():
+        raise click.UsageError(f"--quick found no {QUICK_PHOTOS}/ here; name some colour photographs with --photos")
+    return "lite-quick", photos or (QUICK_PHOTOS,), run_folder or QUICK_RUN

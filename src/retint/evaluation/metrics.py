@@ -1,7 +1,4 @@
-"""Figures for coloured pictures, by the protocol of the field's papers (DDColor, arXiv 2212.11613).
-
-Pictures are stretched to 256x256; the true picture's Lab lightness is kept, a and b are the method's.
-"""
+"""Lab, and figures for coloured pictures as the field's papers take them (DDColor, arXiv 2212.11613)."""
 
 from __future__ import annotations
 

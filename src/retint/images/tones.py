@@ -58,6 +58,14 @@ def cmyk_to_srgb(ink: Pixels, icc: bytes | None) -> Pixels:
     return result
 
 
+def rgb_to_srgb(pixels: Pixels, icc: bytes) -> Pixels:
+    """RGB pixels (H, W, 3) of profile `icc` as sRGB of the same dtype. Raises CmsError (a RuntimeError)."""
+    result: Pixels = np.empty(pixels.shape, pixels.dtype)
+    for rows in strips(*pixels.shape[:2]):
+        result[rows] = _transform(np.ascontiguousarray(pixels[rows]), icc, "rgb")
+    return result
+
+
 def to_8_bit(pixels: NDArray[np.uint16] | Pixels) -> NDArray[np.uint8]:
     """16-bit samples rounded to 8 bits: v / 257."""
     result = np.empty(pixels.shape, np.uint8)

@@ -34,7 +34,11 @@ class _SpectralWeight(nn.Module):
         self.register_buffer("weight_v", F.normalize(torch.randn(matrix.shape[1]), dim=0, eps=SPECTRAL_EPS))
 
     def normalized_weight(self) -> Tensor:
-        """The weight over sigma, shaped as `weight_orig`."""
+        """The weight over sigma, shaped as `weight_orig`; in full precision also where autocast is on."""
+        with torch.autocast(self.weight_orig.device.type, enabled=False):
+            return self._over_sigma()
+
+    def _over_sigma(self) -> Tensor:
         matrix = self.weight_orig.reshape(self.weight_orig.shape[0], -1)
         if self.training:
             with torch.no_grad():

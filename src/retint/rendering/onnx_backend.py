@@ -22,11 +22,14 @@ _OUT_OF_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "bad allocati
 class OnnxNetwork:
     """A generator in an ONNX file made by `retint models export`, on ONNX Runtime."""
 
-    def __init__(self, path: Path, *, name: str | None = None, device: Device = "auto") -> None:
-        """Raises WeightsError for a file that is no retint ONNX model, RenderError for a device that is not there."""
+    def __init__(self, path: Path, *, name: str | None = None, device: Device = "auto", threads: int = 0) -> None:
+        """threads: of the CPU; 0 for all cores that are free to use.
+
+        Raises WeightsError for a file that is no retint ONNX model, RenderError for a device that is not there.
+        """
         chosen = _choose_device(device)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = cores_available()
+        options.intra_op_num_threads = threads or cores_available()
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(path, options, providers=[_PROVIDERS[chosen]])

@@ -121,6 +121,7 @@ def load_torch_network(
     default_render_factor: int | None = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    threads: int = 0,
 ) -> TorchNetwork:
     """The generator of a torch weights file, ready to render.
 
@@ -128,10 +129,13 @@ def load_torch_network(
         stable ones, whose keys are the same
     device: "auto" takes CUDA or MPS where there is one, else the CPU
     precision: "auto" takes bf16 where the device computes faster in it (`_choose_precision`), else fp32
+    threads: of the CPU, and of all of torch in this process; 0 leaves them as they are
 
     Raises WeightsError for a file that is no generator, RenderError for a device or precision that is not there.
     """
     chosen = _choose_device(device)
+    if threads:
+        torch.set_num_threads(threads)
     name = name or path.stem
     checkpoint = read_checkpoint(path)
     if checkpoint.variant == "stable" and "video" in name.lower():

@@ -1,229 +1,273 @@
-"""Generator pretraining: the first part of NoGAN, resumable to the bit."""
+"""NoGAN from a recipe: phase after phase, resumable to the bit, with a log, checkpoints and figures."""
 
 from __future__ import annotations
 
 import copy
-import json
-import logging
-import math
-import os
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from retint.errors import TrainingError
-from retint.networks.encoders import EfficientNetLite
-from retint.networks.generator import Generator, build_generator
-from retint.training.data import Batches, PhotoSet
-from retint.training.figures import Figures, Judge
-from retint.training.losses import FeatureCritic, LiteFeatureLoss, adversarial_loss, chroma_loss, critic_loss
+from retint.networks.generator import Generator
+from retint.training import inflection
+from retint.training.data import Batch, Batches, PhotoSet
+from retint.training.inflection import Scores
+from retint.training.nogan import GanPhase
+from retint.training.players import Players
+from retint.training.pretraining import CriticPhase, GeneratorPhase, Terms, generated_count, generated_pictures
+from retint.training.probes import Judge
 from retint.training.recipe import Phase, Recipe
-from retint.training.tensors import gray_input, merge, normalize, split
+from retint.training.report import write_report
+from retint.training.runfolder import CHECKPOINT, FINAL, RunFolder
 
-_log = logging.getLogger(__name__)
-CHECKPOINT = "checkpoint.pt"
-FINAL = "generator.pt"
-
-
-def one_cycle(step: int, steps: int, warm: float) -> float:
-    """Share of the highest rate at a step: cosine up from 1/25 over `warm` of the steps, cosine down to 1/250 000."""
-    first, last = 1 / 25, 1 / 250_000
-    peak = max(1, int(steps * warm))
-    if step < peak:
-        return first + (1 - first) * (1 - math.cos(math.pi * step / peak)) / 2
-    return last + (1 - last) * (1 + math.cos(math.pi * (step - peak) / max(1, steps - peak))) / 2
-
-
-def save_whole(state: dict[str, Any], path: Path) -> None:
-    """Write with torch.save under a temporary name, then rename: the file is whole or not there."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as handle:
-        torch.save(state, handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    part.replace(path)
+SMOOTHING = 0.98  # of the losses that are told; nothing rests on them
 
 
 class Trainer:
-    """Trains one generator by a recipe. Every random draw is a function of (seed, phase, step)."""
+    """Trains by a recipe. Every random draw is a function of (seed, phase, step)."""
 
     def __init__(
         self,
         recipe: Recipe,
+        players: Players,
         photos: PhotoSet,
-        run: Path,
+        folder: RunFolder,
         *,
-        encoder: Callable[[EfficientNetLite], object],
-        features: Callable[[], EfficientNetLite] | None = None,
-        judge: Judge | None = None,
-        device: str = "cpu",
+        probes: Judge | None = None,
+        validation: Judge | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        """encoder fills a fresh encoder with its first weights; features makes the network of the feature loss."""
-        self.recipe, self.photos, self.run_folder, self.judge = recipe, photos, run, judge
-        self.device, self.progress = torch.device(device), progress
-        run.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(recipe.seed)
-        self.generator = build_generator(recipe.variant)
-        body = self.generator.layers[0]
-        if not isinstance(body, EfficientNetLite):
-            raise TrainingError(f"got variant {recipe.variant!r}; this loop trains chroma generators, such as 'lite'")
-        encoder(body)
-        self.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.feature_loss: LiteFeatureLoss | None = None
-        if any(phase.losses.features for phase in recipe.phases):
-            if features is None:
-                raise TrainingError("the recipe asks for a feature loss, and no feature network was given")
-            self.feature_loss = LiteFeatureLoss(features()).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.critic: FeatureCritic | None = None
-        if self.feature_loss is not None and any(phase.losses.adversarial for phase in recipe.phases):
-            self.critic = FeatureCritic(self.feature_loss.channels).to(self.device)
-            self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), betas=(0.5, 0.99))
-        self.phase_index, self.step = 0, 0
-        self.optimizer: torch.optim.AdamW | None = None
+        """probes: held out of `photos`; wanted where the recipe has a GAN phase. validation: for figures alone."""
+        if probes is None and any(phase.kind == "gan" for phase in recipe.phases):
+            raise TrainingError("the recipe has a GAN phase, and no probes were given to score its checkpoints by")
+        self.recipe, self.players, self.folder = recipe, players, folder
+        self.photos = photos.to(players.processes.device)
+        self.probes, self.validation, self.progress = probes, validation, progress
+        self.plan = recipe.plan()
+        self.position, self.step = 0, 0  # which phase of the plan, and how many of its steps are done
+        self.scores: list[Scores] = []  # of the GAN phase under way: before it, then of every checkpoint
+        self.ended = ""  # why the plan ended before its end
+        self.work: GeneratorPhase | CriticPhase | GanPhase | None = None
         self.stop_requested = False  # set from outside: stop after the step under way, and keep the run
+        self._last_save = self._last_figures = self._last_line = time.monotonic()
 
-    # (1) what learns, and how fast
-
-    def _trainable(self, phase: Phase) -> torch.optim.AdamW:
-        encoder = self.generator.layers[0]
-        assert isinstance(encoder, EfficientNetLite)
-        encoder.requires_grad_(phase.encoder_rate > 0)
-        for frozen in [encoder.stem, *encoder.stages][: phase.frozen_stages + 1 if phase.frozen_stages else 0]:
-            frozen.requires_grad_(False)
-        ours = [p for p in encoder.parameters() if p.requires_grad]
-        inside = {id(p) for p in encoder.parameters()}
-        decoder = [p for p in self.generator.parameters() if id(p) not in inside]
-        groups = [{"params": decoder, "top": phase.rate}]
-        if ours:
-            groups.append({"params": ours, "top": phase.encoder_rate})
-        return torch.optim.AdamW(groups, lr=phase.rate, betas=(0.9, 0.99), weight_decay=self.recipe.weight_decay)
-
-    # (2) one step, top to bottom
-
-    def _train_step(self, phase: Phase, step: int, steps: int, colour: Tensor, draws: Tensor) -> dict[str, float]:
-        assert self.optimizer is not None
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["top"] * one_cycle(step, steps, phase.warm)
-        rgb = colour.to(self.device).float().div(255).contiguous(memory_format=torch.channels_last)
-        luma, chroma = split(rgb)
-        seed = hash((self.recipe.seed, self.phase_index, step)) & 0x7FFFFFFF
-        seen = gray_input(luma, draws.to(self.device), self.recipe.augmentation, seed=seed)
-        rendered = self.generator(normalize(seen).contiguous(memory_format=torch.channels_last))
-        critic: dict[str, float] = {}
-        terms = {"chroma": chroma_loss(rendered, chroma, phase.losses) * phase.losses.chroma}
-        if phase.losses.features and self.feature_loss is not None:
-            looked_at = max(1, round(len(rgb) * phase.losses.features_share))
-            maps = self.feature_loss.maps(merge(luma[:looked_at], rendered[:looked_at]))
-            with torch.no_grad():
-                true_maps = self.feature_loss.maps(rgb[:looked_at])
-            terms["features"] = self.feature_loss(maps, true_maps) * phase.losses.features
-            if phase.losses.pooled:
-                terms["pooled"] = self.feature_loss.pooled(maps, true_maps) * phase.losses.pooled
-            if phase.losses.adversarial:
-                critic = self._train_critic(phase, maps, true_maps)
-                if step >= steps * phase.critic_alone and self.critic is not None:
-                    terms["adversarial"] = adversarial_loss(self.critic(maps)) * phase.losses.adversarial
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss.item()} in phase {phase.name!r} at step {step}; "
-                f"the last good state is {self.run_folder / CHECKPOINT}; lower the phase's rate and resume"
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 5.0)
-        self.optimizer.step()
-        self._update_average(phase, step)
-        return {name: value.item() for name, value in terms.items()} | critic
-
-    def _train_critic(self, phase: Phase, rendered: list[Tensor], true: list[Tensor]) -> dict[str, float]:
-        assert self.critic is not None
-        for group in self.critic_optimizer.param_groups:
-            group["lr"] = phase.critic_rate
-        self.critic.requires_grad_(True)
-        loss = critic_loss(self.critic([part.detach() for part in rendered]), self.critic(true))
-        self.critic_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.critic_optimizer.step()
-        self.critic.requires_grad_(False)  # what follows is the generator's
-        return {"critic": loss.item()}
-
-    @torch.no_grad()
-    def _update_average(self, phase: Phase, step: int) -> None:
-        total = step + sum(p.samples // p.batch for p in self.recipe.phases[: self.phase_index])
-        decay = min(self.recipe.average, (1 + total) / (10 + total))
-        live = self.generator.state_dict()
-        for name, value in self.average.state_dict().items():
-            if value.dtype.is_floating_point and not name.endswith(("weight_u", "weight_v")):
-                value.lerp_(live[name], 1 - decay)
-            else:
-                value.copy_(live[name])
-
-    # (3) all phases
+    # (1) all phases
 
     def train(self) -> bool:
-        """Run to the end of the recipe and write `generator.pt`, the averaged weights. False if stopped before."""
-        last_save = last_figures = last_line = time.monotonic()
-        while self.phase_index < len(self.recipe.phases):
-            phase = self.recipe.phases[self.phase_index]
-            if self.optimizer is None:
-                self.optimizer = self._trainable(phase)
-            batches = Batches(
-                self.photos, phase, self.recipe.augmentation, seed=self.recipe.seed, index=self.phase_index
-            )
-            self.generator.train()
-            started, first = time.monotonic(), self.step
-            sums: dict[str, float] = {}
-            for step, colour, draws in batches.from_step(self.step):
-                for name, value in self._train_step(phase, step, batches.steps, colour, draws).items():
-                    sums[name] = sums[name] * 0.98 + value * 0.02 if name in sums else value
-                self.step = step + 1
-                if self.stop_requested:
-                    self.save()
-                    return False
-                now = time.monotonic()
-                if now - last_line > 10 or self.step == batches.steps:
-                    last_line = now
-                    self._tell(phase, batches.steps, (self.step - first) * phase.batch / (now - started), sums)
-                if now - last_save > self.recipe.checkpoint_minutes * 60:
-                    self.save()
-                    last_save = now
-                if self.judge is not None and now - last_figures > self.recipe.figures_minutes * 60:
-                    self._judge()
-                    last_figures = time.monotonic()
-            self.phase_index, self.step, self.optimizer = self.phase_index + 1, 0, None
-            self._judge()
-            self.save()
-        save_whole({"variant": self.recipe.variant, "model": self.average.state_dict()}, self.run_folder / FINAL)
+        """Run to the end of the plan and write `generator.pt`. False if stopped before.
+
+        Raises TrainingError where a loss is no number; OSError where the run folder cannot be written.
+        """
+        if not self.folder.has_checkpoint():
+            self.save()  # a good state to name, whatever happens in the first minutes
+        while self.position < len(self.plan) and not self.ended:
+            phase, cycle = self.plan[self.position]
+            if self.work is None:
+                self.work = self._begin(phase)
+            if not self._run(phase):
+                self.save()
+                if self.players.processes.is_first:
+                    write_report(self.folder)
+                return False
+            self._finish(phase, cycle)
+        if self.players.processes.is_first:
+            self.folder.save_generator(self.players.average, FINAL)
+        self.players.processes.wait()
         return True
 
-    def _tell(self, phase: Phase, steps: int, rate: float, sums: dict[str, float]) -> None:
-        left = (steps - self.step) * phase.batch / rate
-        losses = "  ".join(f"{name} {value:.4f}" for name, value in sums.items())
-        line = f"{phase.name}: step {self.step}/{steps}  {losses}  {rate:.0f} pictures/s  {left / 60:.0f} min left"
-        self._write({"phase": phase.name, "step": self.step, **sums, "pictures_per_second": rate})
-        if self.progress is not None:
-            self.progress(line)
+    def _begin(self, phase: Phase) -> GeneratorPhase | CriticPhase | GanPhase:
+        """The phase with fresh optimisers, and its scores before the first step."""
+        if phase.kind == "generator":
+            return GeneratorPhase(self.players, self.recipe, phase, self._steps(phase))
+        if phase.kind == "critic":
+            return CriticPhase(self.players, self.recipe, phase, self._steps(phase))
+        if self.step == 0 and not self.scores:
+            self._keep_critic()
+            self._score(phase)
+        return GanPhase(self.players, self.recipe, phase)
 
-    def _judge(self) -> Figures | None:
-        if self.judge is None:
-            return None
-        figures = self.judge.figures(self.average)
-        self._write({"phase_index": self.phase_index, "step": self.step, "figures": asdict(figures)})
-        if self.progress is not None:
-            self.progress(f"validation: {figures}")
-        return figures
+    def _steps(self, phase: Phase) -> int:
+        photos = len(self.photos) if phase.kind != "critic" else generated_count(phase, self.photos)
+        return max(1, phase.steps(photos) // phase.accumulate)
+
+    def _run(self, phase: Phase) -> bool:
+        """The steps of a phase that are left. False if a stop was asked for."""
+        steps, first, started = self._steps(phase), self.step, time.monotonic()
+        batches = self._batches(phase)
+        coloured = true = None
+        if phase.kind == "critic":
+            seed = self.recipe.seed + self.position
+            true_set, coloured_set = generated_pictures(self.players, self.photos, phase, seed=seed)
+            true, coloured = self._batches(phase, true_set), self._batches(phase, coloured_set)
+        sums: Terms = {}
+        waited = 0.0
+        agreed = self.players.processes.agree
+        while self.step < steps:
+            if phase.kind == "gan" and agreed(inflection.is_past(self.scores, phase.patience)):
+                break
+            before = time.monotonic()
+            numbers = range(self.step * phase.accumulate, (self.step + 1) * phase.accumulate)
+            sets = [[source[i] for i in numbers] for source in ((true, coloured) if true and coloured else (batches,))]
+            waited += time.monotonic() - before
+            try:
+                terms = self._step(sets)
+            except TrainingError as error:
+                raise TrainingError(
+                    f"{error}; the last good state is {self.folder.path / CHECKPOINT}; "
+                    "lower the phase's rate in a copy of the recipe, and begin another run with --start and that file"
+                ) from None
+            for name, value in terms.items():
+                sums[name] = sums[name] * SMOOTHING + value * (1 - SMOOTHING) if name in sums else value
+            self.step += 1
+            if phase.kind == "gan" and self.step % phase.checkpoint_every == 0:
+                self._score(phase, terms=sums)
+            if agreed(self.stop_requested):
+                return False
+            speed = (self.step - first) * phase.batch * phase.accumulate / (time.monotonic() - started)
+            self._in_between(phase, steps, sums, speed, waited / (time.monotonic() - started))
+        return True
+
+    def _step(self, sets: list[list[Batch]]) -> Terms:
+        phase, _ = self.plan[self.position]
+        # dropout is drawn from the global generator, which belongs to this step now, too
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.position * 10_007 + self.step)
+        if isinstance(self.work, GanPhase):
+            turn = self.work.turn
+            terms = self.work.step(sets[0][0], self.step)
+            if turn == "generator" and phase.average:
+                self.players.update_average(phase.average)
+            return terms
+        if isinstance(self.work, CriticPhase):
+            return self.work.step(sets[0], sets[1], self.step)
+        assert isinstance(self.work, GeneratorPhase)
+        terms = self.work.step(sets[0], self.step)
+        if phase.average:
+            self.players.update_average(self._decay(phase))
+        return terms
+
+    def _settle_average(self, phase: Phase) -> Generator:
+        """The generator to judge and to keep: where a phase keeps no running average, that of now."""
+        if not phase.average:
+            self.players.update_average(0.0)
+        return self.players.average
+
+    def _decay(self, phase: Phase) -> float:
+        """Of the running average: young averages forget faster."""
+        done = self.step + sum(self._steps(earlier) for earlier, _ in self.plan[: self.position])
+        return min(phase.average, (1 + done) / (10 + done))
+
+    def _batches(self, phase: Phase, photos: PhotoSet | None = None) -> Batches:
+        key = (self.recipe.seed, self.position)
+        share = self.players.processes.share(phase.batch)
+        augmentation = phase.augmentation or self.recipe.augmentation
+        return Batches(photos or self.photos, augmentation, side=phase.size, batch=phase.batch, key=key, share=share)
+
+    def _finish(self, phase: Phase, cycle: int) -> None:
+        """What follows a phase: its figures, for a GAN phase its inflection point, and the next one's turn."""
+        if phase.kind == "generator":
+            self.players.take(self._settle_average(phase).state_dict())
+        if phase.kind == "gan":
+            self._choose(cycle)
+        self._judge()
+        self.position, self.step, self.work, self.scores = self.position + 1, 0, None, []
+        self.save()
+        if self.players.processes.is_first:
+            write_report(self.folder)
+
+    # (2) checkpoints of a GAN phase
+
+    def _score(self, phase: Phase, terms: Terms | None = None) -> None:
+        """Keep the generator as a checkpoint, and score it on the probes."""
+        assert self.probes is not None
+        _, cycle = self.plan[self.position]
+        subject = self._settle_average(phase)
+        name = f"gan-{cycle}-{self.step:06}.pt"
+        players = dataclasses.replace(self.players, critic=self._pretrained_critic())
+        results = self.probes.renders(subject)
+        scores = self.probes.scores(players, subject, results)
+        self.scores.append(scores)
+        if not self.players.processes.is_first:
+            return
+        self.folder.save_generator(subject, f"checkpoints/{name}")
+        samples = self.step * phase.batch
+        entry = {"checkpoint": name, "cycle": cycle, "step": self.step, "samples": samples, "losses": terms or {}}
+        self.folder.write({**entry, "scores": asdict(scores)})
+        self.folder.save_probes(self.probes, results, f"gan {cycle}, {self.step}")
+        cost = inflection.cost(scores, self.scores[0])
+        self._say(
+            f"checkpoint {name}: cost {cost:.3f}  FD share {scores.fd_share:.3f}  CF {scores.cf:.1f}  "
+            f"PSNR {scores.psnr:.2f}  unsteadiness {scores.unsteadiness:.3f}  skin {scores.skin:.3f}"
+        )
+
+    def _choose(self, cycle: int) -> None:
+        phase, _ = self.plan[self.position]
+        chosen = inflection.choose(self.scores)
+        index = int(self.players.processes.agree(chosen.index))
+        name = f"gan-{cycle}-{index * phase.checkpoint_every:06}.pt"
+        self.players.processes.wait()
+        self.players.take(self.folder.load_state(f"checkpoints/{name}", self.players.processes.device))
+        self._write({"chosen": name, "cycle": cycle, "why": chosen.why})
+        self._say(f"inflection point: {name}: {chosen.why}")
+        if index == 0 and self.recipe.cycles > 1:
+            self.ended = f"cycle {cycle} brought nothing"
+            self._say(f"{self.ended}: no further cycle")
+
+    def _keep_critic(self) -> None:
+        """The critic as pretraining left it is the one that checkpoints are scored with."""
+        if self.players.processes.is_first:
+            _, cycle = self.plan[self.position]
+            assert self.players.critic is not None
+            self.folder.save({"model": self.players.critic.state_dict()}, f"critic-{cycle}.pt")
+        self.players.processes.wait()
+
+    def _pretrained_critic(self) -> Any:
+        _, cycle = self.plan[self.position]
+        critic = copy.deepcopy(self.players.critic)
+        assert critic is not None
+        critic.load_state_dict(self.folder.load_state(f"critic-{cycle}.pt", self.players.processes.device))
+        return critic
+
+    # (3) what is told, and kept, in between
+
+    def _in_between(self, phase: Phase, steps: int, sums: Terms, speed: float, waited: float) -> None:
+        now = time.monotonic()
+        if now - self._last_line > 10 or self.step == steps:
+            self._last_line = now
+            left = (steps - self.step) * phase.batch * phase.accumulate / speed / 60
+            losses = "  ".join(f"{name} {value:.4f}" for name, value in sums.items())
+            rates = {"pictures_per_second": round(speed, 1), "waiting": round(waited, 4)}
+            self._write({"phase": phase.name, "position": self.position, "step": self.step, **sums, **rates})
+            self._say(f"{phase.name}: step {self.step}/{steps}  {losses}  {speed:.0f} pictures/s  {left:.0f} min left")
+        if now - self._last_save > self.recipe.checkpoint_minutes * 60:
+            self.save()
+        if now - self._last_figures > self.recipe.figures_minutes * 60:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Figures on the validation photographs, and the probes as they look now."""
+        self._last_figures = time.monotonic()
+        if not self.players.processes.is_first:
+            return
+        phase, _ = self.plan[self.position]
+        subject = self._settle_average(phase)
+        if self.validation is not None:
+            figures = self.validation.figures(subject)
+            self._write({"position": self.position, "step": self.step, "figures": asdict(figures)})
+            self._say(f"validation: {figures}")
+        if self.probes is not None:
+            self.folder.save_probes(self.probes, self.probes.renders(subject), f"{phase.name}, {self.step}")
 
     def _write(self, entry: dict[str, Any]) -> None:
-        with (self.run_folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"time": round(time.time(), 1), **entry}) + "\n")
+        if self.players.processes.is_first:
+            self.folder.write(entry)
+
+    def _say(self, line: str) -> None:
+        if self.progress is not None and self.players.processes.is_first:
+            self.progress(line)
 
     # (4) starting from weights, stopping, going on
 
@@ -232,44 +276,49 @@ class Trainer:
 
         Raises TrainingError for another variant.
         """
-        if generator.variant != self.generator.variant:
+        wanted = self.players.generator.variant
+        if not {generator.variant.name, wanted.name} <= {"stable", "video"} and generator.variant != wanted:
             raise TrainingError(
-                f"got weights of {generator.variant.name!r} to start from, wanted {self.generator.variant.name!r}, "
+                f"got weights of {generator.variant.name!r} to start from, wanted {wanted.name!r}, "
                 "the variant of the recipe"
             )
-        self.generator.load_state_dict(generator.state_dict())
-        self.average.load_state_dict(generator.state_dict())
+        self.players.take(generator.state_dict())
 
     def save(self) -> None:
         """Write `checkpoint.pt`: all that `resume` needs."""
-        state = {
-            "recipe": asdict(self.recipe),
-            "phase_index": self.phase_index,
+        self._last_save = time.monotonic()
+        if not self.players.processes.is_first:
+            return
+        work, critic = self.work, self.players.critic
+        state: dict[str, Any] = {
+            "recipe": self.folder.recipe,
+            "position": self.position,
             "step": self.step,
-            "generator": self.generator.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": None if self.optimizer is None else self.optimizer.state_dict(),
-            "critic": None if self.critic is None else self.critic.state_dict(),
-            "critic_optimizer": None if self.critic is None else self.critic_optimizer.state_dict(),
+            "scores": [asdict(one) for one in self.scores],
+            "ended": self.ended,
+            "generator": self.players.generator.state_dict(),
+            "variant": self.players.average.variant.name,  # with "model", what makes this a weights file, too
+            "model": self.players.average.state_dict(),
+            "critic": None if critic is None else critic.state_dict(),
+            "optimizer": None if work is None else work.optimizer.state_dict(),
         }
-        save_whole(state, self.run_folder / CHECKPOINT)
+        if isinstance(work, GanPhase):
+            state |= {"critic_optimizer": work.critic_optimizer.state_dict(), "turn": work.turn}
+        self.folder.save(state, CHECKPOINT)
 
     def resume(self) -> None:
         """Take up `checkpoint.pt`. Raises TrainingError where it is missing or of another recipe."""
-        path = self.run_folder / CHECKPOINT
-        if not path.is_file():
-            raise TrainingError(f"got no checkpoint at {path}; start the run without --resume")
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise TrainingError(
-                f"{path} belongs to another recipe than the one given; resume with {path.parent / 'recipe.toml'}"
-            )
-        self.phase_index, self.step = state["phase_index"], state["step"]
-        self.generator.load_state_dict(state["generator"])
-        self.average.load_state_dict(state["average"])
-        if state["optimizer"] is not None:
-            self.optimizer = self._trainable(self.recipe.phases[self.phase_index])
-            self.optimizer.load_state_dict(state["optimizer"])
-        if self.critic is not None:
-            self.critic.load_state_dict(state["critic"])
-            self.critic_optimizer.load_state_dict(state["critic_optimizer"])
+        state = self.folder.load_checkpoint()
+        self.position, self.step, self.ended = state["position"], state["step"], state["ended"]
+        self.scores = [Scores(**one) for one in state["scores"]]
+        self.players.generator.load_state_dict(state["generator"])
+        self.players.average.load_state_dict(state["model"])
+        if self.players.critic is not None:
+            self.players.critic.load_state_dict(state["critic"])
+        if state["optimizer"] is None:
+            return
+        self.work = self._begin(self.plan[self.position][0])
+        self.work.optimizer.load_state_dict(state["optimizer"])
+        if isinstance(self.work, GanPhase):
+            self.work.critic_optimizer.load_state_dict(state["critic_optimizer"])
+            self.work.turn = state["turn"]

@@ -10,13 +10,12 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from retint.networks.encoders import EfficientNetLite
-from retint.training.recipe import Losses
 
 # Each term over its own value for pictures left grey, so that recipes weigh like with like. Measured on 256 crops of
-# training photographs at 128 px.
-GRAY_CHROMA = 0.0254  # smooth L1 with beta 0.1 of the chroma
-GRAY_FEATURES = (2.76, 3.25, 2.64, 1.42)  # of EfficientNet-Lite1; Lite0 and Lite2 lie within 13 %
-GRAY_POOLED = 0.131  # of EfficientNet-Lite1, at 192 px
+# training photographs.
+GRAY_CHROMA = 0.0254  # smooth L1 with beta 0.1 of the chroma, 128 px
+GRAY_FEATURES = (2.76, 3.25, 2.64, 1.42)  # of EfficientNet-Lite1, 128 px; Lite0 and Lite2 lie within 13 %
+GRAY_POOLED = 0.131  # of EfficientNet-Lite1, 192 px
 
 
 class LiteFeatureLoss(nn.Module):
@@ -73,17 +72,6 @@ class FeatureCritic(nn.Module):
         return [head(part) for head, part in zip(self.heads, maps, strict=True)]
 
 
-def critic_loss(rendered: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of scores (arXiv 1705.02894): 0 where true pictures score above 1 and rendered ones below -1."""
-    terms = [F.relu(1 - good).mean() + F.relu(1 + bad).mean() for bad, good in zip(rendered, true, strict=True)]
-    return torch.stack(terms).mean()
-
-
-def adversarial_loss(rendered: Sequence[Tensor]) -> Tensor:
-    """The generator's side: minus the scores of its pictures."""
-    return -torch.stack([scores.mean() for scores in rendered]).mean()
-
-
-def chroma_loss(rendered: Tensor, true: Tensor, losses: Losses) -> Tensor:
-    """Smooth L1 between chroma planes `(N, 2, H, W)`, 1 where all is left grey."""
-    return F.smooth_l1_loss(rendered, true, beta=losses.chroma_beta) / GRAY_CHROMA
+def chroma_loss(rendered: Tensor, true: Tensor, beta: float) -> Tensor:
+    """Smooth L1 between chroma planes `(N, 2, H, W)`, over its value for a picture left grey at beta 0.1."""
+    return F.smooth_l1_loss(rendered, true, beta=beta) / GRAY_CHROMA

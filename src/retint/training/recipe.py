@@ -1,4 +1,8 @@
-"""A recipe: a training plan as data, read from TOML."""
+"""A recipe: a training plan as data, read from TOML.
+
+A plan is a list of phases in three kinds, NoGAN's own: generator pretraining, critic pretraining, and the GAN. From the
+first critic phase on they make a cycle, which is repeated until it brings nothing, `cycles` times at most.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from retint.errors import RecipeError
+from retint.networks.generator import VARIANTS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,41 +24,60 @@ else:
 
 @dataclass(frozen=True)
 class Losses:
-    """Weights of the terms. Each term is 1 for a picture left grey, so the weights compare."""
+    """Weights of the terms."""
 
-    chroma: float = 1.0  # smooth L1 between chroma planes
-    chroma_beta: float = 0.1  # where smooth L1 turns from square to line, in chroma units (full scale is 1)
-    features: float = 0.0  # L1 between feature maps of the merged and of the true picture
-    pooled: float = 0.0  # squared error between the last features, averaged over each picture
-    features_share: float = 1.0  # of the batch that the feature loss and the critic look at; the network is not cheap
-    adversarial: float = 0.0  # what the critic says of the rendered pictures (hinge loss); 0: no critic in this phase
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of generator pretraining, with a one-cycle rate of its own (arXiv 1708.07120)."""
-
-    name: str
-    size: int  # side of the square that the network sees, px
-    batch: int  # pictures a step
-    samples: int  # pictures in all; steps = samples // batch
-    rate: float  # highest learning rate, of the decoder
-    encoder_rate: float = 0.0  # the same of the encoder; 0: frozen
-    frozen_stages: int = 0  # of the encoder, counted from the input, that stay frozen all the same
-    warm: float = 0.1  # share of the steps until the highest rate
-    critic_rate: float = 2e-4  # learning rate of the critic, constant
-    critic_alone: float = 0.1  # share of the steps in which the critic only learns, and the generator does not hear it
-    losses: Losses = Losses()
+    chroma: float = 0.0  # smooth L1 between chroma planes, over its value for a picture left grey
+    chroma_beta: float = 0.5  # where smooth L1 turns from square to line, in chroma units (full scale is 1)
+    features: float = 0.0  # L1 between feature maps; over VGG-16: DeOldify's feature loss, with its L1 between pixels
+    pooled: float = 0.0  # squared error between the last features, averaged over each picture (EfficientNet-Lite only)
+    adversarial: float = 0.0  # cross-entropy of the critic's verdict; GAN phases only
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to a photograph on its way into a batch. Odds are per picture."""
+    """What happens to a photograph on its way into a batch. Odds are per picture; 0 is never."""
 
-    smallest_crop: float = 0.6  # crop sides are U(this, 1) of the picture's, each by itself
+    smallest_crop: float = 1.0  # crop sides are U(this, 1) of the picture's, each by itself; 1: the largest square
+    warp: float = 0.0  # largest perspective, in half sides of the picture
+    rotate: float = 0.0  # largest rotation, degrees
+    zoom: float = 1.0  # largest zoom
+    light: float = 0.0  # range of brightness and contrast, of the picture and so of its colours; under 1
     flip: float = 0.5  # odds of a left-right flip
-    tone: float = 0.3  # odds that the grey input's gamma and contrast change (the chroma to be found does not)
-    noise: float = 0.1  # odds of film grain on the grey input
+    patch: float = 0.0  # odds that a rectangle comes from another picture
+    # of the grey input alone; the colours to be found stay as they are:
+    film: float = 0.0  # odds that other weights than luma's make it, as films see colours differently
+    tone: float = 0.0  # odds that its gamma and contrast change
+    grain: float = 0.0  # odds of Gaussian grain
+    specks: float = 0.0  # odds of noise on some of the pixels, DeOldify's for film
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training. Rates of pretraining follow one cycle (arXiv 1708.07120); a GAN's is constant."""
+
+    name: str
+    size: int  # side of the square that the networks see, px
+    batch: int  # pictures a step, over all processes; in a critic phase of each kind, true and coloured
+    rate: float  # highest learning rate: of the generator's decoder, or of the critic in a critic phase
+    kind: Literal["generator", "critic", "gan"] = "generator"
+    samples: int = 0  # pictures in all; steps = samples // batch
+    epochs: float = 0.0  # the same as a share of the photographs; one of the two
+    encoder_rates: tuple[float, float] = (0.0, 0.0)  # early half (to stride 8), late half; 0: all but its norms frozen
+    warm: float = 0.1  # share of the steps until the highest rate
+    accumulate: int = 1  # batches whose gradients make one step (pretraining)
+    average: float = 0.0  # decay of the running average of the generator's weights, which a phase ends with; 0: none
+    losses: Losses = Losses()
+    augmentation: Augmentation | None = None  # in place of the recipe's
+    first_cycle_only: bool = False  # not repeated in later cycles
+    pictures: float = 1.0  # critic phases: share of the photographs that the generator colours for it
+    threshold: float = 0.65  # GAN: the generator's turn comes once the critic's loss is below
+    critic_factor: float = 5.0  # GAN: the critic's rate over the generator's (two time scales, arXiv 1706.08500)
+    checkpoint_every: int = 100  # GAN: steps between two checkpoints, each scored on the probes
+    patience: int = 5  # GAN: checkpoints without a better score that end the phase; 0: never
+
+    def steps(self, photos: int) -> int:
+        """Steps over `photos` photographs. At least one."""
+        return max(1, (self.samples or int(self.epochs * photos)) // self.batch)
 
 
 @dataclass(frozen=True)
@@ -61,12 +85,17 @@ class Recipe:
     """A whole plan."""
 
     variant: str  # of the generator
-    encoder_weights: str  # catalogue name of the ImageNet weights the encoder starts from
-    feature_weights: str  # catalogue name of the network behind the feature loss
+    encoder_weights: str  # name of the ImageNet weights that the encoder starts from
+    feature_weights: str  # name of the network behind the feature loss: efficientnet_liteN, or vgg16_bn
     phases: tuple[Phase, ...]
+    critic: Literal["pixels", "features"] = "pixels"  # DeOldify's own, or heads on the feature loss's frozen maps
+    critic_width: int = 256  # channels of its first layer, or of each head
+    cycles: int = 1  # of critic and GAN, at most
+    probes: int = 64  # photographs held out to score checkpoints by; never more than a tenth of all
     augmentation: Augmentation = Augmentation()
     weight_decay: float = 1e-3  # decoupled (AdamW)
-    average: float = 0.999  # decay of the running average of the weights, which is what a run delivers
+    clip: float = 0.0  # largest norm of the generator's gradients in pretraining; 0: not clipped
+    precision: Literal["fp32", "bf16"] = "fp32"  # of the networks' arithmetic; weights are kept in fp32
     checkpoint_minutes: float = 5.0
     figures_minutes: float = 15.0  # between two rounds of figures on the validation photographs
     seed: int = 0
@@ -74,19 +103,48 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.phases:
             raise RecipeError("got a recipe without phases, wanted at least one [[phases]] table")
+        if self.variant not in VARIANTS:
+            raise RecipeError(f"got variant {self.variant!r}, wanted one of: {', '.join(VARIANTS)}")
+        if self.critic == "features" and self.feature_weights == "vgg16_bn":
+            raise RecipeError("got critic 'features' over vgg16_bn, wanted critic 'pixels', or efficientnet_lite0 to 2")
         for phase in self.phases:
-            if phase.size % 32 or phase.size < 32:
-                raise RecipeError(f"phase {phase.name!r}: got size {phase.size}, wanted a multiple of 32")
-            if (phase.losses.adversarial or phase.losses.pooled) and not phase.losses.features:
-                raise RecipeError(
-                    f"phase {phase.name!r}: got an adversarial or pooled loss without a feature loss, whose maps they "
-                    "read; give losses.features a weight too"
-                )
-            if phase.samples < phase.batch or phase.batch < 1:
-                raise RecipeError(
-                    f"phase {phase.name!r}: got {phase.samples} samples in batches of {phase.batch}, "
-                    "wanted at least one whole batch"
-                )
+            self._check(phase)
+        kinds = [phase.kind for phase in self.phases]
+        if "gan" in kinds and "critic" not in kinds[: kinds.index("gan")]:
+            raise RecipeError("got a GAN phase before any critic phase; NoGAN pretrains the critic first")
+        if "critic" in kinds and "generator" in kinds[kinds.index("critic") :]:
+            raise RecipeError("got a generator phase after a critic phase; pretrain the generator first")
+
+    def _check(self, phase: Phase) -> None:
+        where = f"phase {phase.name!r}"
+        if phase.kind not in ("generator", "critic", "gan"):
+            raise RecipeError(f"{where}: got kind {phase.kind!r}, wanted generator, critic or gan")
+        if phase.size % 32 or phase.size < 32:
+            raise RecipeError(f"{where}: got size {phase.size}, wanted a multiple of 32")
+        if (phase.samples > 0) == (phase.epochs > 0):
+            raise RecipeError(f"{where}: got samples {phase.samples} and epochs {phase.epochs}, wanted one of the two")
+        if phase.batch < 1 or phase.accumulate < 1 or 0 < phase.samples < phase.batch:
+            raise RecipeError(
+                f"{where}: got {phase.samples} samples in batches of {phase.batch}, wanted at least one whole batch"
+            )
+        losses = phase.losses
+        if phase.kind == "generator" and not (losses.chroma or losses.features):
+            raise RecipeError(f"{where}: got no loss; give losses.chroma or losses.features a weight")
+        if losses.adversarial and phase.kind != "gan":
+            raise RecipeError(f"{where}: got an adversarial loss in a {phase.kind} phase; it belongs into a gan phase")
+        if losses.pooled and self.feature_weights == "vgg16_bn":
+            raise RecipeError(f"{where}: got a pooled loss over vgg16_bn, wanted efficientnet_lite0 to 2")
+        if phase.kind == "gan" and not (losses.adversarial and losses.features):
+            raise RecipeError(f"{where}: a gan phase wants both an adversarial and a feature loss")
+
+    def plan(self) -> list[tuple[Phase, int]]:
+        """Every phase in order, with the number of its cycle (0 before the first)."""
+        kinds = [phase.kind for phase in self.phases]
+        first = kinds.index("critic") if "critic" in kinds else len(kinds)
+        out = [(phase, 0) for phase in self.phases[:first]]
+        for cycle in range(1, self.cycles + 1):
+            out += [(phase, cycle) for phase in self.phases[first:] if cycle == 1 or not phase.first_cycle_only]
+        return out
 
 
 T = TypeVar("T")
@@ -112,14 +170,18 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
     phases = []
     for index, raw in enumerate(table.pop("phases", [])):
         place = f"{where}, phase {raw.get('name', index + 1)}"
-        losses = _build(Losses, raw.pop("losses", {}), f"{place}, losses")
-        phases.append(_build(Phase, {**raw, "losses": losses}, place))
+        parts: dict[str, Any] = {"losses": _build(Losses, raw.pop("losses", {}), f"{place}, losses")}
+        if "augmentation" in raw:
+            parts["augmentation"] = _build(Augmentation, raw.pop("augmentation"), f"{place}, augmentation")
+        if "encoder_rates" in raw:
+            parts["encoder_rates"] = tuple(raw.pop("encoder_rates"))
+        phases.append(_build(Phase, {**raw, **parts}, place))
     augmentation = _build(Augmentation, table.pop("augmentation", {}), f"{where}, augmentation")
     return _build(Recipe, {**table, "phases": tuple(phases), "augmentation": augmentation}, where)
 
 
 def load_recipe(name_or_path: str) -> tuple[Recipe, str]:
-    """The recipe and its text: a name from the package (`lite`) or a TOML file.
+    """The recipe and its text: a name from the package (`lite`, `artistic`, ...) or a TOML file.
 
     Raises RecipeError if neither exists, or for what `parse_recipe` refuses.
     """

@@ -1,4 +1,4 @@
-"""A run folder: the recipe, the log, the checkpoint, and the trainer that belongs to them."""
+"""From a recipe's name and folders of photographs to a trainer that is ready to start, or to go on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from PIL import Image
 
 from retint.errors import TrainingError
 from retint.networks.checkpoints import load_generator
-from retint.networks.imagenet import feature_network, load_imagenet
-from retint.training.data import load_photos
-from retint.training.figures import SIDE, Judge
-from retint.training.loop import CHECKPOINT, Trainer
-from retint.training.recipe import load_recipe
+from retint.networks.encoders import EfficientNetLite
+from retint.networks.generator import VARIANTS, Generator
+from retint.networks.imagenet import feature_network
+from retint.training.data import PhotoSet, load_photos
+from retint.training.imagenet_weights import feature_weights, load_encoder_weights
+from retint.training.loop import Trainer
+from retint.training.players import gather
+from retint.training.probes import SIDE, Judge
+from retint.training.processes import Processes
+from retint.training.recipe import Recipe, load_recipe
+from retint.training.runfolder import CHECKPOINT, RunFolder
 
 
 def open_run(
@@ -38,34 +44,54 @@ def open_run(
     recipe, text = load_recipe(recipe_name)
     if (folder / CHECKPOINT).exists() and not resume:
         raise TrainingError(f"{folder} already holds a run; add --resume to go on with it, or name another folder")
+    processes = Processes(device, precision=recipe.precision)
     decoded = load_photos(photos, short_side=max(192, *(phase.size for phase in recipe.phases)))
+    torch.manual_seed(recipe.seed)
+    generator = Generator(VARIANTS[recipe.variant])
+    if start is None and not resume:
+        load_encoder_weights(generator.layers[0], recipe.encoder_weights)
+    features = None
+    if any(phase.losses.features for phase in recipe.phases) or recipe.critic == "features":
+        features = feature_weights(recipe.feature_weights)
+    players = gather(generator, recipe, features, processes)
+    judging = feature_network("efficientnet_lite0", head=True)
+    decoded, probes = hold_out(decoded, recipe, judging)
     judge = None
     if validation is not None:
-        held_out = load_photos([validation], short_side=SIDE).pictures[:validation_count]
-        true = [np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for picture in held_out]
-        judge = Judge(true, feature_network("efficientnet_lite0", head=True))
-    trainer = Trainer(
-        recipe,
-        decoded,
-        folder,
-        encoder=lambda encoder: load_imagenet(encoder, recipe.encoder_weights),
-        features=lambda: feature_network(recipe.feature_weights, head=True),
-        judge=judge,
-        device=_device(device),
-        progress=progress,
-    )
+        judge = Judge(pictures(load_photos([validation], short_side=SIDE), validation_count), judging)
+    run = RunFolder(folder, text)
+    trainer = Trainer(recipe, players, decoded, run, probes=probes, validation=judge, progress=progress)
     if resume:
         trainer.resume()
     else:
         if start is not None:
             trainer.start_from(load_generator(start))
-        (folder / "recipe.toml").write_text(text, encoding="utf-8")
+        if processes.is_first:
+            run.begin()
+    if processes.is_first and not run.open_board() and progress is not None:
+        progress("no TensorBoard logs: tensorboard is not installed (pip install 'retint[train]')")
     return trainer
 
 
-def _device(device: str) -> str:
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("got device 'cuda', and torch sees no CUDA device; take --device cpu")
-    return device
+def hold_out(photos: PhotoSet, recipe: Recipe, network: EfficientNetLite) -> tuple[PhotoSet, Judge | None]:
+    """The photographs to train on, and those to score GAN checkpoints by, which no phase sees: chosen by the seed.
+
+    Raises TrainingError where a GAN phase is asked for and there are too few to hold out two.
+    """
+    if not any(phase.kind == "gan" for phase in recipe.phases):
+        return photos, None
+    count = min(recipe.probes, max(2, len(photos) // 10))
+    if len(photos) < count + 2:
+        raise TrainingError(
+            f"got {len(photos)} photographs, wanted at least {count + 2}: {count} are held out as probes"
+        )
+    order = np.random.default_rng((recipe.seed, 7)).permutation(len(photos)).tolist()
+    held = photos.part(order[:count])
+    return photos.part(sorted(order[count:])), Judge(pictures(held, count), network)
+
+
+def pictures(photos: PhotoSet, count: int) -> list[np.ndarray]:
+    """The first `count` of them as the field's protocol has them: stretched to `(256, 256, 3)`."""
+    chosen = range(min(count, len(photos)))
+    size = (SIDE, SIDE)
+    return [np.asarray(Image.fromarray(photos.picture(i)).resize(size, Image.Resampling.BICUBIC)) for i in chosen]

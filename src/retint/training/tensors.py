@@ -6,50 +6,46 @@ import torch
 from torch import Tensor
 
 from retint.networks.generator import IMAGENET_MEAN, IMAGENET_STD
-from retint.training.recipe import Augmentation
 
 # BT.601 luma; U and V scaled as OpenCV's RGB2YUV does: 0.492 (B - Y), 0.877 (R - Y)
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
 _U, _V = 0.492, 0.877
+
+
+def luma(rgb: Tensor) -> Tensor:
+    """RGB `(N, 3, H, W)` in 0..1 to luma `(N, 1, H, W)` in 0..1."""
+    red, green, blue = rgb.unbind(1)
+    return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)[:, None]
 
 
 def split(rgb: Tensor) -> tuple[Tensor, Tensor]:
     """RGB `(N, 3, H, W)` in 0..1 to luma `(N, 1, H, W)` in 0..1 and chroma `(N, 2, H, W)` around 0."""
-    red, green, blue = rgb.unbind(1)
-    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
-    return luma[:, None], torch.stack([(blue - luma) * _U, (red - luma) * _V], dim=1)
+    red, _, blue = rgb.unbind(1)
+    gray = luma(rgb)
+    return gray, torch.stack([(blue - gray[:, 0]) * _U, (red - gray[:, 0]) * _V], dim=1)
 
 
-def merge(luma: Tensor, chroma: Tensor) -> Tensor:
+def merge(gray: Tensor, chroma: Tensor) -> Tensor:
     """The inverse of `split`. Not clamped, so that gradients live on beyond the gamut."""
     u, v = chroma.unbind(1)
-    luma = luma[:, 0]
-    red, blue = luma + v / _V, luma + u / _U
-    green = (luma - _LUMA[0] * red - _LUMA[2] * blue) / _LUMA[1]
+    gray = gray[:, 0]
+    red, blue = gray + v / _V, gray + u / _U
+    green = (gray - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
     return torch.stack([red, green, blue], dim=1)
 
 
-def normalize(luma: Tensor) -> Tensor:
-    """Luma `(N, 1, H, W)` in 0..1 to the generator's input `(N, 3, H, W)`."""
-    mean = luma.new_tensor(IMAGENET_MEAN)[:, None, None]
-    std = luma.new_tensor(IMAGENET_STD)[:, None, None]
-    return (luma - mean) / std
+def normalize(gray: Tensor) -> Tensor:
+    """Grey `(N, 1, H, W)` in 0..1 to the generator's input `(N, 3, H, W)`."""
+    return normalize_rgb(gray)
 
 
-def gray_input(luma: Tensor, draws: Tensor, augmentation: Augmentation, *, seed: int) -> Tensor:
-    """What the network sees of `luma` `(N, 1, H, W)`: at the recipe's odds with another tone curve, or with grain.
+def normalize_rgb(rgb: Tensor) -> Tensor:
+    """RGB `(N, 3, H, W)`, or grey `(N, 1, H, W)`, in 0..1 to ImageNet's mean and deviation."""
+    mean, std = (rgb.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (rgb - mean) / std
 
-    draws: `(N, 4)` in 0..1: tone or not, gamma, contrast, noise or not. seed: of the grain.
-    """
-    column = draws[:, :, None, None, None]
-    tone = column[:, 0] < augmentation.tone
-    gamma = torch.where(tone, torch.exp((column[:, 1] - 0.5) * 1.2), 1.0)  # 0.55..1.8
-    contrast = torch.where(tone, 0.6 + 0.6 * column[:, 2], 1.0)  # 0.6..1.2
-    out = luma.clamp(1e-4, 1) ** gamma
-    mean = out.mean(dim=(2, 3), keepdim=True)
-    out = (out - mean) * contrast + mean
-    noise = torch.where(column[:, 3] < augmentation.noise, 0.04, 0.0)
-    if augmentation.noise > 0:
-        grain = torch.Generator(device="cpu").manual_seed(seed)
-        out = out + noise * torch.randn(luma.shape, generator=grain).to(luma.device)
-    return out.clamp(0, 1)
+
+def denormalize(rgb: Tensor) -> Tensor:
+    """The inverse of `normalize_rgb`."""
+    mean, std = (rgb.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return rgb * std + mean

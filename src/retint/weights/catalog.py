@@ -188,6 +188,22 @@ def entry_of(name: str) -> Entry:
     raise UnknownModelError(f'no model and no file "{name}"{_suggestion(name)} {_available()}')
 
 
+def require_generator(name: str) -> None:
+    """Refuse the catalogue's names of weights that colour nothing, before anything is downloaded for them.
+
+    Lets other names and paths pass.
+
+    Raises
+    ------
+    UnknownModelError
+        The name of a critic's, an encoder's or a feature network's weights; the text says which, and lists the models.
+    """
+    entry = CATALOG.get(name)
+    if entry is not None and entry.role != "generator":
+        generators = ", ".join(model.name for model in CATALOG.values() if model.role == "generator")
+        raise UnknownModelError(f'"{name}" is no model that colours, but {entry.about}. Choose from {generators}.')
+
+
 def is_name(text: str) -> bool:
     """Whether the catalogue has an entry of that name."""
     return text in CATALOG
