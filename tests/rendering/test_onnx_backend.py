@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
 from retint.errors import RenderError, RenderMemoryError, WeightsError
+from retint.rendering import load_colorizer
 from retint.rendering.memory import cores_available, memory_available
 from retint.rendering.onnx_backend import OnnxNetwork
 
@@ -62,6 +64,20 @@ def test_other_files_are_refused_by_what_they_are(tmp_path: Path):
 def test_a_device_that_is_not_there_is_refused(tmp_path: Path):
     with pytest.raises(RenderError, match=r"got device 'cuda'.*device cpu"):
         OnnxNetwork(tiny_model(tmp_path / "m.onnx"), device="cuda")
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, cores_available()), (3, 3)])
+def test_threads_reach_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, given: int):
+    seen: list[int] = []
+    session = ort.InferenceSession
+
+    def watched(path: Path, options: ort.SessionOptions, **more: object) -> ort.InferenceSession:
+        seen.append(options.intra_op_num_threads)
+        return session(path, options, **more)
+
+    monkeypatch.setattr(ort, "InferenceSession", watched)
+    load_colorizer(tiny_model(tmp_path / "m.onnx"), threads=asked)
+    assert seen == [given]
 
 
 @pytest.mark.parametrize(

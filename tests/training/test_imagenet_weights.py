@@ -120,7 +120,7 @@ def test_right_file_of_the_wrong_network_is_told(home, publish):
 
 @pytest.mark.parametrize("name", ["resnet34", "resnet18", "lite"])
 def test_features_are_of_few_networks(home, server, name):
-    with pytest.raises(WeightsError, match="wanted one of efficientnet_lite0, .*, vgg16_bn"):
+    with pytest.raises(WeightsError, match=r"wanted one of efficientnet_lite0, .*, vgg16_bn"):
         feature_weights(name)
 
 

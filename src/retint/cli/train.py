@@ -35,6 +35,13 @@ QUICK_RUN = Path("runs/lite-quick")
     "--validation", metavar="DIR_OR_TAR", type=click.Path(path_type=Path), help="Colour photographs for figures."
 )
 @click.option("--validation-count", default=200, show_default=True, help="How many of them, at most.")
+@click.option(
+    "--probes",
+    metavar="DIR_OR_TAR",
+    type=click.Path(path_type=Path),
+    help="Photographs to score GAN checkpoints by; default: some that are held out of --photos. Give some where the "
+    "weights of --start have seen --photos.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR where it stopped.")
 @click.option(
     "--start", metavar="FILE", type=click.Path(path_type=Path), help="Begin with the weights in FILE (.pt, .pth)."
@@ -49,6 +56,7 @@ def train(
     quick: bool,
     validation: Path | None,
     validation_count: int,
+    probes: Path | None,
     resume: bool,
     start: Path | None,
     device: str,
@@ -83,6 +91,7 @@ def train(
         run_folder,
         validation=validation,
         validation_count=validation_count,
+        probes=probes,
         resume=resume,
         start=start,
         device=device,

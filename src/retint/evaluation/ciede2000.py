@@ -20,11 +20,10 @@ def ciede2000(picture: Rgb, true: Rgb) -> float:
 def delta_e_2000(one: Floats, other: Floats) -> Floats:
     """`(..., 3)` Lab and Lab to `(...)`, with the parametric factors kL, kC, kH all 1."""
     (l1, c1, h1), (l2, c2, h2) = _polar(one, other)
-    achromatic = c1 * c2 == 0
-    dh = _hue_step(h1, h2)
-    d_hue = np.where(achromatic, 0, 2 * np.sqrt(c1 * c2) * np.sin(np.radians(dh) / 2))  # 11
+    # Where one of the two is grey it has no hue (10, 14), and 11 is 0 whatever is taken for it.
+    d_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(_hue_step(h1, h2)) / 2)  # 11
     mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2  # 12, 13
-    mean_h = np.where(achromatic, h1 + h2, _mean_hue(h1, h2))
+    mean_h = _mean_hue(h1, h2)
     t = (  # 15
         1
         - 0.17 * np.cos(np.radians(mean_h - 30))

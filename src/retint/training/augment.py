@@ -49,7 +49,7 @@ def draw(sizes: NDArray[np.int64], augmentation: Augmentation, rng: np.random.Ge
     def uniform(low: float, high: float, shape: tuple[int, ...] = ()) -> NDArray[np.float64]:
         return rng.uniform(low, high, (count, *shape))
 
-    matrices = _crops(sizes, plan, uniform)
+    matrices = _crops(sizes, plan.smallest_crop, rng)
     if plan.warp:
         magnitudes = np.where(chosen(ODDS)[:, None], uniform(-plan.warp, plan.warp, (4,)), 0)
         matrices = perspective(magnitudes) @ matrices
@@ -88,13 +88,14 @@ def draw(sizes: NDArray[np.int64], augmentation: Augmentation, rng: np.random.Ge
 # geometry: matrices act on (x, y, 1), and the last one applied stands leftmost
 
 
-def _crops(sizes: NDArray[np.int64], plan: Augmentation, uniform) -> NDArray[np.float64]:  # noqa: ANN001
-    if plan.smallest_crop < 1:
-        width, height = uniform(plan.smallest_crop, 1), uniform(plan.smallest_crop, 1)
+def _crops(sizes: NDArray[np.int64], smallest: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    count = len(sizes)
+    if smallest < 1:
+        width, height = rng.uniform(smallest, 1, (2, count))
     else:
         short = sizes.min(axis=1)
         height, width = short / sizes[:, 0], short / sizes[:, 1]
-    return _scalings(width, height, uniform(-1, 1), uniform(-1, 1))
+    return _scalings(width, height, rng.uniform(-1, 1, count), rng.uniform(-1, 1, count))
 
 
 def _scalings(
@@ -141,7 +142,8 @@ def perspective(magnitudes: NDArray[np.float64]) -> NDArray[np.float64]:
             system[:, row, 6], system[:, row, 7] = -wanted * x, -wanted * y
     right = np.broadcast_to(corners.reshape(1, 8, 1), (len(m), 8, 1))
     solved = np.linalg.solve(system, right)[..., 0]
-    return np.concatenate([solved, np.ones((len(m), 1))], axis=1).reshape(-1, 3, 3)
+    out: NDArray[np.float64] = np.concatenate([solved, np.ones((len(m), 1))], axis=1).reshape(-1, 3, 3)
+    return out
 
 
 def resample(canvas: Tensor, sizes: Tensor, turned: Tensor, matrices: Tensor, side: int, *, finer: int = 1) -> Tensor:

@@ -133,8 +133,8 @@ GENERATED = 1_000_000  # in place of a phase's number, so that these crops are l
 
 
 def generated_count(phase: Phase, photos: PhotoSet) -> int:
-    """How many pictures `generated_pictures` makes."""
-    return max(1, round(phase.pictures * len(photos)))
+    """How many pictures `generated_pictures` makes: a batch at least, where there are as many photographs."""
+    return min(len(photos), max(phase.batch, round(phase.pictures * len(photos))))
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from retint.errors import TrainingError
 from retint.networks.checkpoints import load_generator
-from retint.networks.encoders import EfficientNetLite
+from retint.networks.encoders import EfficientNetLite, ResNet
 from retint.networks.generator import VARIANTS, Generator
 from retint.networks.imagenet import feature_network
 from retint.training.data import PhotoSet, load_photos
@@ -31,12 +31,15 @@ def open_run(
     *,
     validation: Path | None = None,
     validation_count: int = 200,
+    probes: Path | None = None,
     resume: bool = False,
     start: Path | None = None,
     device: str = "auto",
     progress: Callable[[str], None] | None = None,
 ) -> Trainer:
     """A trainer that is ready to start (from the weights file `start`, if given) or, with `resume`, to go on.
+
+    probes: photographs to score GAN checkpoints by, in place of some that are held out of `photos`
 
     Raises RecipeError, TrainingError (photographs missing, the folder already holds a run), WeightsError,
     MissingExtraError.
@@ -49,18 +52,23 @@ def open_run(
     torch.manual_seed(recipe.seed)
     generator = Generator(VARIANTS[recipe.variant])
     if start is None and not resume:
-        load_encoder_weights(generator.layers[0], recipe.encoder_weights)
+        encoder = generator.layers[0]
+        assert isinstance(encoder, EfficientNetLite | ResNet)
+        load_encoder_weights(encoder, recipe.encoder_weights)
     features = None
     if any(phase.losses.features for phase in recipe.phases) or recipe.critic == "features":
         features = feature_weights(recipe.feature_weights)
     players = gather(generator, recipe, features, processes)
     judging = feature_network("efficientnet_lite0", head=True)
-    decoded, probes = hold_out(decoded, recipe, judging)
+    if probes is None:
+        decoded, probing = hold_out(decoded, recipe, judging)
+    else:
+        probing = Judge(pictures(load_photos([probes], short_side=SIDE), recipe.probes), judging)
     judge = None
     if validation is not None:
         judge = Judge(pictures(load_photos([validation], short_side=SIDE), validation_count), judging)
     run = RunFolder(folder, text)
-    trainer = Trainer(recipe, players, decoded, run, probes=probes, validation=judge, progress=progress)
+    trainer = Trainer(recipe, players, decoded, run, probes=probing, validation=judge, progress=progress)
     if resume:
         trainer.resume()
     else:
