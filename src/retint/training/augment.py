@@ -141,9 +141,9 @@ def perspective(magnitudes: NDArray[np.float64]) -> NDArray[np.float64]:
             system[:, row, 3 * axis], system[:, row, 3 * axis + 1], system[:, row, 3 * axis + 2] = x, y, 1
             system[:, row, 6], system[:, row, 7] = -wanted * x, -wanted * y
     right = np.broadcast_to(corners.reshape(1, 8, 1), (len(m), 8, 1))
-    solved = np.linalg.solve(system, right)[..., 0]
-    out: NDArray[np.float64] = np.concatenate([solved, np.ones((len(m), 1))], axis=1).reshape(-1, 3, 3)
-    return out
+    out = np.ones((len(m), 9))
+    out[:, :8] = np.linalg.solve(system, right)[..., 0]
+    return out.reshape(-1, 3, 3)
 
 
 def resample(canvas: Tensor, sizes: Tensor, turned: Tensor, matrices: Tensor, side: int, *, finer: int = 1) -> Tensor:
