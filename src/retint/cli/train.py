@@ -28,7 +28,7 @@ QUICK_RUN = Path("runs/lite-quick")
 @click.option(
     "--quick",
     is_flag=True,
-    help="Ten minutes on two cores instead of hours: every step of RECIPE, small, on a few photographs, to watch. "
+    help="Minutes on two cores instead of hours: every step of RECIPE, small, on a few photographs, to watch. "
     f"Without --photos it takes {QUICK_PHOTOS}/, without --run {QUICK_RUN}/.",
 )
 @click.option(
