@@ -3,6 +3,7 @@
     RetintError
     |-- InputError              what was given cannot be used
     |   |-- UnreadablePhotoError    empty, truncated, not a picture, too many pixels
+    |   |-- UnreadableFilmError     empty, cut off, not a film, sound alone, no frame in it
     |   `-- UnsupportedInputError   a kind of file that needs an extra, or is not handled
     |-- OutputError             the result cannot be written there
     |   `-- OutputExistsError       the file exists, and overwriting was not asked for
@@ -33,6 +34,10 @@ class InputError(RetintError):
 
 class UnreadablePhotoError(InputError):
     """The file is empty, truncated, not a picture, or has too many pixels."""
+
+
+class UnreadableFilmError(InputError):
+    """The file is empty, cut off, not a film, has no picture stream, or no frame that can be decoded."""
 
 
 class UnsupportedInputError(InputError):

@@ -1,0 +1,122 @@
+"""Frames for the encoder: the film's own luma, and chroma in the film's own matrix.
+
+BT.601's U and V are the differences B - Y and R - Y, scaled. Whatever weights the film's luma has, these differences
+are kept: they are scaled to the Cb and Cr of its matrix.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from av.filter import Graph
+from av.video.frame import VideoFrame
+
+from retint.color import U_SCALE, V_SCALE, Chroma
+from retint.images import Pixels
+from retint.pipelines.film_encoding import Encoding
+from retint.pipelines.film_luma import plane_view
+from retint.pipelines.media import FilmFrame
+
+
+def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFrame:
+    """Join a frame's luma with chroma, ready for the encoder.
+
+    chroma: (h, w, 2) float32, BT.601's U and V in units of full scale, of the size `Encoding.chroma_size`
+
+    Luma goes in as it is where the encoding has the film's depth and range, and else is rescaled. Chroma beyond what
+    the format holds is clipped to its limits.
+
+    Raises
+    ------
+    ValueError: luma or chroma are not of the encoding's size
+    """
+    film, (width, height) = encoding.film, encoding.chroma_size
+    if frame.luma.shape != (film.height, film.width) or chroma.shape != (height, width, 2):
+        raise ValueError(
+            f"luma is {film.height, film.width} and chroma {height, width, 2} here, "
+            f"not {frame.luma.shape} and {chroma.shape}"
+        )
+    joined = VideoFrame(film.width, film.height, encoding.pixel_format)
+    luma, *others = (plane_view(plane, encoding.depth) for plane in joined.planes)
+    table = _luma_table(film.bit_depth, film.full_range, encoding.depth, encoding.full_range)
+    if table is None:
+        np.copyto(luma, frame.luma)
+    else:
+        np.take(table, frame.luma, out=luma, mode="clip")
+    middle, span, low, high = _chroma_codes(encoding.depth, encoding.full_range)
+    kr, kb = encoding.weights
+    for channel, (plane, weight, scale) in enumerate(zip(others, (kb, kr), (U_SCALE, V_SCALE), strict=True)):
+        # H.273 (07/2024), equations 39 and 40: Cb = (B - Y) / (2 (1 - Kb)), Cr = (R - Y) / (2 (1 - Kr))
+        codes = chroma[..., channel] * np.float32(span / (2 * (1 - weight) * scale))
+        codes += np.float32(middle)
+        np.rint(codes, out=codes)
+        np.clip(codes, low, high, out=codes)
+        np.copyto(plane, codes, casting="unsafe")
+    joined.pts, joined.time_base, joined.duration = frame.pts, film.time_base, frame.duration
+    joined.color_range, joined.colorspace = encoding.color_range, encoding.matrix
+    joined.color_primaries, joined.color_trc = film.primaries, film.transfer
+    return joined
+
+
+def _chroma_codes(depth: int, full_range: bool) -> tuple[float, float, float, float]:
+    """Code of no chroma, codes from -0.5 to 0.5, lowest and highest code. H.273 (07/2024), equations 27, 28, 42, 43."""
+    middle, unit = float(1 << depth - 1), 1 << depth - 8
+    if full_range:
+        return middle, (1 << depth) - 1.0, 0.0, (1 << depth) - 1.0
+    return middle, 224.0 * unit, 16.0 * unit, 240.0 * unit
+
+
+@lru_cache
+def _luma_table(depth: int, full: bool, to_depth: int, to_full: bool) -> Pixels | None:
+    """Return the new code of each luma code, (2 ** depth,), or None where they stay."""
+    if (depth, full) == (to_depth, to_full):
+        return None
+
+    def black_and_span(depth: int, full: bool) -> tuple[float, float]:
+        return (0.0, (1 << depth) - 1.0) if full else (16.0 * (1 << depth - 8), 219.0 * (1 << depth - 8))
+
+    black, span = black_and_span(depth, full)
+    to_black, to_span = black_and_span(to_depth, to_full)
+    codes = (np.arange(1 << depth) - black) / span * to_span + to_black
+    codes = np.clip(np.rint(codes), 0, (1 << to_depth) - 1)
+    return codes.astype(np.uint8) if to_depth <= 8 else codes.astype(np.uint16)
+
+
+class FrameMarks:
+    """Puts on frames what PyAV's frames have no attribute for: the order of fields, and the sample aspect."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._graphs: dict[str, Graph] = {}
+
+    def put(self, joined: VideoFrame, frame: FilmFrame) -> VideoFrame:
+        """Mark a frame of `planes_of` as the one it was made from is marked. The pixels are shared, not copied."""
+        encoding = self._encoding
+        # FFV1 writes the aspect of each frame, the other encoders that of their context
+        aspect = encoding.film.sample_aspect if encoding.encoder == "ffv1" else None
+        fields = "prog"
+        if encoding.fields != "progressive" and frame.interlaced:
+            fields = "tff" if frame.top_field_first else "bff"
+        if aspect is None and encoding.fields == "progressive":
+            return joined
+        graph = self._graphs.get(fields)
+        if graph is None:
+            graph = self._graphs[fields] = self._graph(joined, fields)
+        graph.push(joined)
+        marked = graph.pull()
+        assert isinstance(marked, VideoFrame)
+        return marked
+
+    def _graph(self, joined: VideoFrame, fields: str) -> Graph:
+        graph = Graph()
+        film = self._encoding.film
+        source = graph.add_buffer(
+            width=joined.width, height=joined.height, format=joined.format, time_base=film.time_base
+        )
+        order, aspect = graph.add("setfield", fields), graph.add("setsar", str(film.sample_aspect or 0))
+        source.link_to(order)
+        order.link_to(aspect)
+        aspect.link_to(graph.add("buffersink"))
+        graph.configure()
+        return graph
