@@ -30,7 +30,7 @@ def plane_chroma(gray: NDArray[np.uint8], size: tuple[int, int], chroma: Chroma,
     """
     y = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     y *= np.float32(1 / 255)
-    coarse = guide.astype(np.float32) * np.float32(1 / 255)
+    coarse: Plane = guide.astype(np.float32) * np.float32(1 / 255)
     detail = y - _resized(coarse, size)
     mean_y = _mean(coarse)
     spread = _mean(coarse * coarse) - mean_y * mean_y + np.float32(GUIDE_SOFTNESS)
@@ -47,7 +47,7 @@ def _resized(plane: Plane, size: tuple[int, int]) -> Plane:
     return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
-def _mean(plane: Plane) -> Plane:
+def _mean(plane: NDArray[np.floating]) -> Plane:
     return cv2.blur(plane, _BOX, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
 
 
