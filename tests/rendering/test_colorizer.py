@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -68,6 +70,44 @@ def test_a_batch_gives_what_each_picture_alone_gives():
     assert [image.size for image in together] == [image.size for image in images]
     for image, result in zip(images, together, strict=True):
         assert np.array_equal(np.asarray(result), np.asarray(colorizer.render(image, "auto")))
+
+
+def squares(count: int, side: int = 80) -> list[np.ndarray]:
+    return list(np.random.default_rng(3).integers(0, 256, (count, side, side)).astype(np.uint8))
+
+
+def test_chroma_of_a_batch_is_each_squares_own():
+    network = FakeNetwork(answer=lambda batch: np.concatenate([batch[:, :1] * 0.05, batch[:, 1:2] * -0.05], axis=1))
+    found = Colorizer(network).chroma_batch(squares(3))
+    assert [chroma.shape for chroma in found] == [(80, 80, 2)] * 3
+    for gray, chroma in zip(squares(3), found, strict=True):
+        assert chroma.dtype == np.float32 and chroma.flags.c_contiguous
+        assert np.allclose(chroma[..., 0], (gray / 255 - 0.485) / 0.229 * 0.05, atol=1e-6)
+        assert np.allclose(chroma[..., 1], (gray / 255 - 0.456) / 0.224 * -0.05, atol=1e-6)
+    assert Colorizer(network).chroma_batch([]) == []
+
+
+def test_chroma_of_a_network_that_gives_colours_is_theirs():
+    network = FakeNetwork(answer=lambda batch: np.broadcast_to(rgb, (len(batch), 3, *batch.shape[2:])))
+    rgb = ((np.array([0.8, 0.4, 0.2]) - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225))[:, None, None]
+    network.info = replace(network.info, head="rgb")
+    (chroma,) = Colorizer(network).chroma_batch(squares(1))
+    luma = 0.299 * 0.8 + 0.587 * 0.4 + 0.114 * 0.2
+    assert np.allclose(chroma, [0.492 * (0.2 - luma), 0.877 * (0.8 - luma)], atol=2 / 255)
+
+
+@pytest.mark.parametrize(("device", "sizes"), [("cpu", [1] * 9), ("cuda", [4, 4, 1])])
+def test_a_cpu_renders_one_by_one_and_other_devices_as_many_as_fit(device: str, sizes: list[int]):
+    network = FakeNetwork(free=1000 * 80 * 80 * 5)
+    network.info = replace(network.info, device=device)
+    assert len(Colorizer(network).chroma_batch(squares(9))) == 9
+    assert [len(batch) for batch in network.batches] == sizes
+
+
+@pytest.mark.parametrize("shapes", [[(80, 64)], [(90, 90)], [(80, 80), (64, 64)], [(80, 80, 3)]])
+def test_chroma_is_of_squares_of_one_size(shapes: list[tuple[int, ...]]):
+    with pytest.raises(RenderError, match="wanted squares of one size, 16 px times n"):
+        Colorizer(FakeNetwork()).chroma_batch([np.zeros(shape, np.uint8) for shape in shapes])
 
 
 def test_a_render_that_does_not_fit_names_one_that_does():

@@ -216,6 +216,12 @@ def _denormalized(render: Floats) -> NDArray[np.uint8]:
     return np.moveaxis((np.clip(value, 0, 1) * np.float32(255)).astype(np.uint8), 0, -1)
 
 
+def _chroma_alone(square: Square) -> Chroma:
+    if square.dtype == np.uint8:
+        return chroma_of(cast("NDArray[np.uint8]", square))
+    return np.ascontiguousarray(cast("Chroma", square))
+
+
 def _refuse_gray(gray: NDArray[np.uint8], square: Square, name: str) -> None:
     """A render without a trace of colour, of a picture that is not blank, is a failure, not a result."""
     if square.dtype == np.uint8:
