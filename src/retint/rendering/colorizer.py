@@ -20,6 +20,7 @@ from retint.rendering.watermark import add_watermark
 RenderFactor = int | Literal["auto"] | None
 Square = NDArray[np.uint8] | Chroma  # (S, S, 3) RGB of head "rgb", or (S, S, 2) chroma of head "chroma"
 SMALLEST, LARGEST = 4, 128  # render factors: 64 px, two cells of the deepest map, to 2048 px
+AT_ONCE = 8  # squares in one run of a device that likes batches; a CPU takes as long for each of eight as for one
 CONTENT = 8.0  # deviation of grey levels above which a picture is not blank, and must come out with some colour
 
 
@@ -97,6 +98,33 @@ class Colorizer:
         gray, square = self._squares([image.convert("RGB")], factor)[0]
         return Image.fromarray(self._merge(gray, gray, square) if square.dtype != np.uint8 else square)
 
+    def chroma_batch(self, grays: Sequence[NDArray[np.uint8]]) -> list[Chroma]:
+        """Chroma alone, for frames of film: grey squares as the network sees them, each as it would be by itself.
+
+        grays: (S, S) uint8, all of one size, S = 16 * render factor
+
+        Returns (S, S, 2) float32 each, U and V in units of full scale. Raises RenderError, RenderMemoryError.
+        """
+        if not grays:
+            return []
+        side = grays[0].shape[0]
+        wrong = next((gray.shape for gray in grays if gray.shape != (side, side)), None)
+        if wrong is not None or side % UNIT:
+            raise RenderError(
+                f"got a grey picture of {wrong or grays[0].shape}, wanted squares of one size, {UNIT} px times n"
+            )
+        factor = self.resolve_render_factor(side // UNIT, (side, side))
+        count = self._at_once(side)
+        runs = (self._rendered(list(grays[first : first + count]), factor) for first in range(0, len(grays), count))
+        return [_chroma_alone(square) for run in runs for square in run]
+
+    def _at_once(self, side: int) -> int:
+        """How many squares of that side go into one run."""
+        count, free = 1 if self.info.device == "cpu" else AT_ONCE, self._network.bytes_free()
+        while free is not None and count > 1 and self._network.bytes_needed(side, count) > free:
+            count //= 2
+        return count
+
     # sizes
 
     def resolve_render_factor(self, render_factor: RenderFactor, size: tuple[int, int]) -> int:
@@ -128,6 +156,10 @@ class Colorizer:
     def _squares(self, images: list[Image.Image], factor: int) -> list[tuple[NDArray[np.uint8], Square]]:
         """Renders of one size: what the network saw, (S, S) uint8, and what it made of it."""
         grays = [_gray_square(image, factor) for image in images]
+        return list(zip(grays, self._rendered(grays, factor), strict=True))
+
+    def _rendered(self, grays: list[NDArray[np.uint8]], factor: int) -> list[Square]:
+        """Renders of squares of one size, (S, S) uint8, in one run."""
         batch = np.stack([_normalized(gray) for gray in grays])
         self._check_room(factor, len(batch))
         try:
@@ -143,10 +175,10 @@ class Colorizer:
             raise RenderError(
                 f"the render of {self.name} at render factor {factor} holds NaN; try another engine or precision"
             )
-        squares = [_denormalized(one) if channels == 3 else np.moveaxis(one, 0, -1) for one in rendered]
+        squares: list[Square] = [_denormalized(one) if channels == 3 else np.moveaxis(one, 0, -1) for one in rendered]
         for gray, square in zip(grays, squares, strict=True):
             _refuse_gray(gray, square, self.name)
-        return list(zip(grays, squares, strict=True))
+        return squares
 
     def _merge(self, pixels: Pixels, gray: NDArray[np.uint8], square: Square) -> Pixels:
         if square.dtype != np.uint8:
