@@ -12,7 +12,14 @@ import retint
 
 
 def test_the_public_names_are_these():
-    assert retint.__all__ == ["Colorizer", "RetintError", "__version__", "colorize_photo", "load_colorizer"]
+    assert retint.__all__ == [
+        "Colorizer",
+        "RetintError",
+        "__version__",
+        "colorize_film",
+        "colorize_photo",
+        "load_colorizer",
+    ]
     assert retint.__all__ == sorted(retint.__all__)
 
 

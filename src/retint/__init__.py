@@ -1,7 +1,8 @@
-"""retint colours old black-and-white photographs.
+"""retint colours old black-and-white photographs and film.
 
 >>> import retint
 >>> retint.colorize_photo("grandma.jpg", "grandma-color.jpg")
+>>> retint.colorize_film("reel.mp4", "reel-color.mp4")
 
 Names are imported when they are first used, so that `import retint` alone costs nothing.
 """
@@ -13,16 +14,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from retint.errors import RetintError
+    from retint.pipelines.film import colorize_film
     from retint.pipelines.photo import colorize_photo
     from retint.rendering import Colorizer, load_colorizer
 
 __version__ = "0.1.0"
 
-__all__ = ["Colorizer", "RetintError", "__version__", "colorize_photo", "load_colorizer"]
+__all__ = ["Colorizer", "RetintError", "__version__", "colorize_film", "colorize_photo", "load_colorizer"]
 
 _HOMES = {
     "Colorizer": "retint.rendering",
     "RetintError": "retint.errors",
+    "colorize_film": "retint.pipelines.film",
     "colorize_photo": "retint.pipelines.photo",
     "load_colorizer": "retint.rendering",
 }

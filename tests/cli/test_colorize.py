@@ -145,8 +145,8 @@ def test_a_terminal_is_spared(retint, here: Path, photo_bytes, monkeypatch: pyte
         (b"", "is empty"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF cut", ""),
         (b"no picture at all", ""),
-        (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "is a film (MP4), and film is not supported yet"),
-        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81", "is a film (Matroska or WebM)"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "is cut off or damaged: it begins as MP4"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81", "is damaged: none of its"),
     ],
 )
 def test_a_bad_input_is_one_line_and_the_rest_is_done(retint, here: Path, content: bytes, words: str):
@@ -290,6 +290,7 @@ def test_json_has_an_object_for_every_input(retint, here: Path):
         "status": "done",
         "width": 48,
         "height": 32,
+        "frames": None,
         "model": "fake",
         "render_factor": 10,
         "error": None,
@@ -308,7 +309,7 @@ def test_a_terminal_sees_progress_and_a_summary(retint, here: Path, monkeypatch:
     result = retint("colorize", "a.jpg", "b.png", "missing.jpg")
     assert result.stderr.endswith("2 coloured, 1 failed\n")
     assert "0/3" in result.stderr
-    assert "photo/s" in result.stderr
+    assert "file/s" in result.stderr
     assert result.stdout == ""
     assert retint("colorize", "a.jpg", "--overwrite").stderr.endswith("saved a-color.jpg\n")
 

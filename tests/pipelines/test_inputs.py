@@ -103,7 +103,7 @@ def test_the_home_folder_is_known_where_the_shell_left_it(tmp_path: Path, monkey
     [
         ("nothing.jpg", "no such file or folder"),
         ("*.nothing", "no file matches this pattern"),
-        ("empty", "no photographs in this folder; --recursive looks into its sub-folders"),
+        ("empty", "no photographs or films in this folder; --recursive looks into its sub-folders"),
     ],
 )
 def test_what_cannot_be_used_is_told_and_the_rest_is_done(tmp_path: Path, argument: str, words: str):

@@ -46,7 +46,7 @@ def test_what_o_means(output: str | None, sources: list[Source], place: str):
         ("x.jpg", FOLDER, "names one file, and there is a folder of inputs; name a folder"),
         ("-", TWO, "takes one picture, and there are 2 inputs"),
         ("x.gif", ONE, "not saved as .gif; use one of .jpg, .png"),
-        ("x.mp4", ONE, "not saved as .mp4"),
+        ("x.mpg", ONE, "not saved as .mpg"),
     ],
 )
 def test_what_o_cannot_mean(output: str, sources: list[Source], words: str):

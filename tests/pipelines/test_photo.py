@@ -104,7 +104,7 @@ def test_a_comparison_needs_a_place(make_photo, colorizer: Colorizer):
         (
             b"\0\0\0\x18ftypisom\0\0\0\0isomavc1",
             UnsupportedInputError,
-            r"old.jpg: is a film \(MP4\), .*not supported yet",
+            r"old.jpg: is a film \(MP4\) and no photograph; colorize_film colours films",
         ),
         (b"<!doctype html><title>Not found", UnsupportedInputError, "old.jpg: .*web page"),
         (b"\xff\xd8\xff\xe0 cut short", UnreadablePhotoError, "old.jpg: "),

@@ -15,7 +15,10 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # name -> (module with a click command of that name, one line of help)
 _COMMANDS = {
-    "colorize": ("retint.cli.colorize", "Colour photographs: files, folders, globs, http(s) addresses, or - (stdin)."),
+    "colorize": (
+        "retint.cli.colorize",
+        "Colour photographs and films: files, folders, globs, http(s) addresses, or - (stdin).",
+    ),
     "models": ("retint.cli.models", "List, fetch, show and export models."),
     "train": ("retint.cli.train", "Train a model from a recipe."),
     "evaluate": ("retint.cli.evaluate", "Measure a model's colours on photographs whose true colours are known."),
@@ -47,12 +50,12 @@ class LazyGroup(click.Group):
         except RetintError as error:
             click.echo(f"retint: {error}", err=True)
             ctx.exit(EXIT_WRONG_COMMAND if isinstance(error, UnknownModelError) else EXIT_FAILED)
-        except KeyboardInterrupt:
-            click.echo("retint: interrupted", err=True)
+        except KeyboardInterrupt as interrupted:
+            click.echo(f"retint: {interrupted if interrupted.args else 'interrupted'}", err=True)
             ctx.exit(EXIT_INTERRUPTED)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(retint.__version__, prog_name="retint")
 def main() -> None:
-    """Colour old black-and-white photographs."""
+    """Colour old black-and-white photographs and film."""

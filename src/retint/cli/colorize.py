@@ -1,4 +1,4 @@
-"""`retint colorize`: photographs in, photographs in colour out."""
+"""`retint colorize`: photographs and films in, the same in colour out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import click
 
 from retint.cli.chosen import download, refuse_unknown
+from retint.cli.film import KeyFrames, color_raw, film_options, preview
 from retint.errors import RetintError
 
 if TYPE_CHECKING:
@@ -61,8 +62,10 @@ def _render_factor(
     "--quality",
     type=click.IntRange(1, 100),
     metavar="1..100",
-    help="For JPEG, WebP, AVIF and HEIC. By default the input's, and 92 at least.",
+    help="For JPEG, WebP, AVIF and HEIC: by default the input's, and 92 at least. For film: by default 80, which eyes "
+    "do not tell from the source.",
 )
+@film_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line on stdout for every input.")
 @click.option("--offline", is_flag=True, help="Leave the network alone; so does RETINT_OFFLINE=1.")
 @click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
@@ -77,38 +80,76 @@ def colorize(
     recursive: bool,
     overwrite: bool,
     quality: int | None,
+    codec: Literal["h264", "h265", "av1", "ffv1", "prores"] | None,
+    stabilize: Literal["off", "normal", "strong"],
+    keyframes: KeyFrames,
+    start: float | None,
+    end: float | None,
+    resume: bool,
+    preview_frames: int | None,
+    raw: tuple[int, int] | None,
     as_json: bool,
     offline: bool,
     debug: bool,
 ) -> None:
-    """Colour photographs.
+    """Colour photographs and films.
 
-    INPUT is a photograph (JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP, GIF), a folder, a glob pattern, an http(s) address,
-    or - for stdin, whose result goes to stdout. Results have the size, the format and the metadata of their inputs
-    (BMP and GIF become PNG), and say in their metadata that a machine made the colours.
+    INPUT is a photograph (JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP, GIF), a film (MP4, MOV, MKV, WebM, AVI and others), a
+    folder, a glob pattern, an http(s) address, or - for stdin, whose result goes to stdout. Results have the size, the
+    format and the metadata of their inputs (BMP and GIF become PNG), and say in their metadata that a machine made the
+    colours. Films keep their timestamps, their sound and all else; one that is interrupted is gone on with.
 
     Exit codes: 0 all done; 1 some inputs failed, each with a line on stderr, and the others are done; 2 the command
     itself was wrong; 130 interrupted, and the same command goes on where it stopped.
     """
-    from retint.cli.report import Report
-    from retint.pipelines.batch import colorize_batch
-    from retint.pipelines.outputs import Namer
-    from retint.pipelines.photo import PhotoOptions
     from retint.weights.home import offline_asked
 
     offline = offline or offline_asked()
+    load = _loader(model, device, offline=offline)
+    if raw is not None:
+        refuse_unknown(model)
+        how = {"render_factor": _number(render_factor, "--raw"), "stabilize": stabilize, "keyframes": keyframes}
+        color_raw(inputs, output, raw, load, _unbuffered_stdin(), **how)
+        return
+    if start is not None and end is not None and end <= start:
+        raise click.UsageError(f"--end {end:g} is not after --start {start:g}; name a later end")
     sources, destination = _plan(inputs, output, recursive=recursive)
+    if preview_frames is not None:
+        refuse_unknown(model)
+        factor = _number(render_factor, "--preview")
+        preview(sources, destination, preview_frames, factor, load, overwrite=overwrite)
+        return
     _refuse_contradictions(sources, destination, compare=compare, as_json=as_json)
     refuse_unknown(model)
+
+    from retint.cli.report import Report
+    from retint.pipelines.batch import colorize_batch
+    from retint.pipelines.film_options import FilmOptions
+    from retint.pipelines.outputs import Namer
+    from retint.pipelines.photo import PhotoOptions
+
+    report = Report(sources, as_json=as_json, debug=debug)
     batch = colorize_batch(
         sources,
         Namer(destination, sources, compare=compare),
-        _loader(model, device, offline=offline),
+        load,
         PhotoOptions(render_factor=render_factor, watermark=watermark, overwrite=overwrite, quality=quality),
+        FilmOptions(
+            render_factor=render_factor,
+            stabilize=stabilize,
+            keyframes=keyframes,
+            codec=codec,
+            quality=quality,
+            watermark=watermark,
+            start=start,
+            end=end,
+            overwrite=overwrite,
+            resume=resume,
+        ),
         offline=offline,
         stdin=_unbuffered_stdin(),
+        watch_film=report.film,
     )
-    report = Report(sources, as_json=as_json, debug=debug)
     with closing(batch), report:
         try:
             for outcome in batch:
@@ -118,6 +159,12 @@ def colorize(
             raise
     if report.failed:
         raise click.exceptions.Exit(1)
+
+
+def _number(render_factor: int | Literal["auto"] | None, option: str) -> int | None:
+    if render_factor == "auto":
+        raise click.UsageError(f"{option} takes a number for --render-factor, or none")
+    return render_factor
 
 
 def _plan(inputs: tuple[str, ...], output: str | None, *, recursive: bool) -> tuple[list[Source], Destination]:
@@ -134,7 +181,9 @@ def _plan(inputs: tuple[str, ...], output: str | None, *, recursive: bool) -> tu
 
 def _refuse_contradictions(sources: list[Source], destination: Destination, *, compare: bool, as_json: bool) -> None:
     if any(source.place == "stdin" for source in sources) and sys.stdin.isatty():
-        raise click.UsageError("- reads a picture from stdin, which is a terminal; pipe one in, or name a file")
+        raise click.UsageError(
+            "- reads a picture or a film from stdin, which is a terminal; pipe one in, or name a file"
+        )
     if destination.place != "stdout":
         return
     if as_json:

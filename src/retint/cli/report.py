@@ -7,7 +7,7 @@ import json
 import sys
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from tqdm import tqdm
@@ -16,6 +16,7 @@ from retint.errors import OutputError, RetintError
 
 if TYPE_CHECKING:
     from retint.pipelines.batch import Outcome
+    from retint.pipelines.film_options import FilmProgress
     from retint.pipelines.inputs import Source
 
 
@@ -37,7 +38,8 @@ class Report:
         self._debug = debug
         self._counts = {"done": 0, "skipped": 0, "failed": 0}
         self._last: Outcome | None = None
-        self._bar = tqdm(total=len(sources), unit="photo", disable=quiet(), dynamic_ncols=True, leave=False)
+        self._bar = tqdm(total=len(sources), unit="file", disable=quiet(), dynamic_ncols=True, leave=False)
+        self._film_bar: tqdm[NoReturn] | None = None  # of the film that is being coloured
 
     @property
     def failed(self) -> int:
@@ -50,6 +52,7 @@ class Report:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        self._end_film()
         self._bar.close()
         if kind is None and not quiet():
             self._summarise()
@@ -64,6 +67,7 @@ class Report:
         shown = outcome.source.shown
         self._counts[outcome.status] += 1
         self._last = outcome
+        self._end_film()
         self._bar.update()
         if outcome.encoded is not None:
             _to_stdout(outcome.encoded)
@@ -76,6 +80,27 @@ class Report:
                 self._say(f"{shown}: {note}")
         if self._as_json:
             click.echo(json.dumps(_as_object(outcome)))
+
+    def film(self, source: Source, progress: FilmProgress) -> None:
+        """Tell how far a film is."""
+        if self._film_bar is None:
+            self._film_bar = tqdm(
+                total=progress.of,
+                initial=progress.frames,
+                unit="frame",
+                desc=source.relative.name,
+                disable=quiet(),
+                dynamic_ncols=True,
+                leave=False,
+                position=1,
+            )
+        self._film_bar.update(progress.frames - self._film_bar.n)
+        self._film_bar.set_postfix_str("saving" if progress.stage == "save" else f"scene {progress.scene}")
+
+    def _end_film(self) -> None:
+        if self._film_bar is not None:
+            self._film_bar.close()
+            self._film_bar = None
 
     def give_up(self, error: RetintError) -> None:
         """Tell, for the inputs that were not come to, that nothing can be done about any of them."""
@@ -122,6 +147,7 @@ def _as_object(outcome: Outcome) -> dict[str, str | int | float | None]:
     if result is not None:
         found |= {"seconds": result.seconds, "width": result.width, "height": result.height}
         found |= {"model": result.model, "render_factor": result.render_factor}
+        found |= {"frames": getattr(result, "frames", None)}  # of a film
     return found
 
 
@@ -136,6 +162,7 @@ def _object(
         "seconds": None,
         "width": None,
         "height": None,
+        "frames": None,
         "model": None,
         "render_factor": None,
         "error": error,

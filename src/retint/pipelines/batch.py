@@ -1,9 +1,11 @@
-"""Many photographs: the next is read and the last is written while the network renders this one."""
+"""Many photographs and films: the next is read and the last is written while the network renders this one."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import queue
+import tempfile
 import threading
 import time
 from collections import deque
@@ -19,11 +21,23 @@ from retint.pipelines.addresses import fetch
 from retint.pipelines.inputs import Source
 from retint.pipelines.kinds import format_promised
 from retint.pipelines.outputs import Namer, Targets
-from retint.pipelines.photo import PhotoOptions, PhotoResult, as_source, describe, is_result, recognise, save
+from retint.pipelines.photo import (
+    PhotoOptions,
+    PhotoResult,
+    as_source,
+    describe,
+    is_result,
+    recognise,
+    recognise_film,
+    save,
+)
 from retint.pipelines.room import Room
 
 if TYPE_CHECKING:
+    from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult
     from retint.rendering import Colorizer
+
+WatchFilm = Callable[[Source, "FilmProgress"], None]
 
 MAX_STDIN_BYTES = 2 * 1024**3
 _CHUNK_BYTES = 1024**2
@@ -40,7 +54,7 @@ class Outcome:
     status: Literal["done", "skipped", "failed"]
     output: Path | None = None  # done: where it is; skipped: what is there already
     encoded: bytes | None = None  # done, and meant for stdout: the picture itself
-    result: PhotoResult | None = None  # only when done
+    result: PhotoResult | FilmResult | None = None  # only when done
     error: Exception | None = None  # only when failed; not a RetintError: a fault of the program
     notes: tuple[str, ...] = ()  # for people, a line each: why it was skipped, or what else they should know
 
@@ -60,8 +74,18 @@ class _Job:
     after: Photograph | None = None
 
 
+@dataclass(frozen=True)
+class _FilmJob:
+    """One film, which the caller's thread colours by itself."""
+
+    source: Source
+    path: Path
+    target: Path
+    temporary: bool  # the path is a copy of what came in by stdin or from an address
+
+
 class _Need:
-    """A photograph is being read that is to be rendered: word to load the network meanwhile."""
+    """A photograph or film is being read that is to be rendered: word to load the network meanwhile."""
 
 
 class _Skip(Exception):  # noqa: N818 - not an error
@@ -77,19 +101,23 @@ def colorize_batch(
     namer: Namer,
     load: Callable[[], Colorizer],
     options: PhotoOptions,
+    film_options: FilmOptions | None = None,
     *,
     offline: bool = False,
     stdin: BinaryIO | None = None,
+    watch_film: WatchFilm | None = None,
 ) -> Generator[Outcome]:
-    """Colour photographs, and yield what became of each input, in their order.
+    """Colour photographs and films, and yield what became of each input, in their order.
 
     Parameters
     ----------
     sources: what to colour, from `gather`
     namer: names the results of exactly these sources
-    load: gives the colorizer; called once, when the first photograph needs it, and not at all when none does
+    load: gives the colorizer; called once, when the first input needs it, and not at all when none does
+    film_options: for films; by default as `options` says, and else the usual
     offline: fetch no addresses
     stdin: what is read for `-`; best unbuffered, or Python cannot end while it waits there
+    watch_film: told from time to time how far a film is, from this thread
 
     One input that fails, for whatever reason, ends as an outcome, and the others are done. Closing the generator stops
     after the file that is being written; each result is at its name whole, or not at all.
@@ -97,8 +125,9 @@ def colorize_batch(
     Raises
     ------
     RetintError: from `load`; no input can be done without it
+    FilmInterrupted: a KeyboardInterrupt within a film
     """
-    batch = _Batch(sources, namer, options, offline=offline, stdin=stdin)
+    batch = _Batch(sources, namer, options, film_options, offline=offline, stdin=stdin, watch_film=watch_film)
     try:
         yield from batch.run(load)
     finally:
@@ -109,17 +138,27 @@ class _Batch:
     """Three threads in a row: one reads, the caller's renders, one writes. `Room` bounds what is between them."""
 
     def __init__(
-        self, sources: Sequence[Source], namer: Namer, options: PhotoOptions, *, offline: bool, stdin: BinaryIO | None
+        self,
+        sources: Sequence[Source],
+        namer: Namer,
+        options: PhotoOptions,
+        film_options: FilmOptions | None,
+        *,
+        offline: bool,
+        stdin: BinaryIO | None,
+        watch_film: WatchFilm | None,
     ) -> None:
         self._sources = sources
         self._namer = namer
         self._options = options
+        self._film_options = film_options
+        self._watch_film = watch_film
         self._offline = offline
         self._stdin = stdin
         self._room = Room()
         self._stopped = threading.Event()
         self._decoding = threading.Event()
-        self._read: queue.SimpleQueue[Outcome | _Job | _Need | None] = queue.SimpleQueue()
+        self._read: queue.SimpleQueue[Outcome | _Job | _FilmJob | _Need | None] = queue.SimpleQueue()
         self._rendered: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._colorizer: Colorizer | None = None
         # Daemons: neither a stalled server nor a pipe that never ends may keep the program from ending.
@@ -146,6 +185,13 @@ class _Batch:
                 waiting.append(_finished(item))
             elif isinstance(item, _Need):
                 self._colorizer = self._colorizer or load()  # while the first photograph is still being read
+            elif isinstance(item, _FilmJob):
+                while waiting:  # a film takes long: what came before it is told first
+                    if waiting[0].done():
+                        yield waiting.popleft().result()
+                    else:
+                        time.sleep(_POLL_SECONDS / 10)
+                yield self._colour_film(item)
             elif item is not None:
                 waiting.append(item.outcome)
                 self._render(item)
@@ -178,7 +224,7 @@ class _Batch:
                 self._read.put(Outcome(source, "failed", error=error))
         self._read.put(None)
 
-    def _open(self, source: Source, *, many: bool) -> _Job:
+    def _open(self, source: Source, *, many: bool) -> _Job | _FilmJob:
         """Do for one input all that comes before rendering."""
         if source.error is not None:
             raise source.error
@@ -190,6 +236,8 @@ class _Batch:
             if promised is not None:
                 self._missing(self._namer.targets_of(source, promised))
         content = self._content_of(source)
+        if recognise_film(content, source.shown) is not None:
+            return self._open_film(source, content, many=many)
         format = recognise(content, source.shown) or format_promised(source.relative.suffix) or "PNG"
         targets = self._namer.targets_of(source, format)
         missing = self._missing(targets)
@@ -211,6 +259,19 @@ class _Batch:
         notes = _suffix_notes(source, before)
         seconds = time.monotonic() - started
         return _Job(source, targets.result, missing, before, pixels, notes, seconds, Future())
+
+    def _open_film(self, source: Source, content: Path | bytes, *, many: bool) -> _FilmJob:
+        from retint.pipelines.film import film_suffix, is_film_result
+
+        codec = self._film_options.codec if self._film_options else None
+        target = self._namer.film_target_of(source, film_suffix(source.relative, codec))
+        self._missing(Targets(target))
+        temporary = isinstance(content, bytes)
+        path = _kept(content) if isinstance(content, bytes) else content
+        if many and is_film_result(path):
+            raise _Skip("is a result of retint, by its metadata; name it alone to colour it again")
+        self._read.put(_Need())
+        return _FilmJob(source, path, target, temporary)
 
     def _missing(self, targets: Targets) -> Targets:
         """Return targets without what is there already; _Skip when nothing is missing."""
@@ -257,6 +318,34 @@ class _Batch:
         job.seconds += time.monotonic() - started
         self._rendered.put(job)
 
+    def _colour_film(self, job: _FilmJob) -> Outcome:
+        from retint.pipelines.film import FilmOptions, run_film
+
+        options = self._film_options or FilmOptions(
+            render_factor=self._options.render_factor,
+            watermark=self._options.watermark,
+            overwrite=self._options.overwrite,
+            quality=self._options.quality,
+        )
+        watch = self._watch_film
+        assert self._colorizer is not None  # its _Need came before it
+        try:
+            _make_folder(job.target.parent)
+            result = run_film(
+                job.path,
+                job.target,
+                self._colorizer,
+                options,
+                progress=None if watch is None else lambda progress: watch(job.source, progress),
+            )
+        except Exception as error:
+            return Outcome(job.source, "failed", error=error)
+        finally:
+            if job.temporary:
+                with contextlib.suppress(OSError):
+                    job.path.unlink()
+        return Outcome(job.source, "done", job.target, result=result, notes=result.notes)
+
     # the writer's thread
 
     def _write_all(self) -> None:
@@ -278,11 +367,7 @@ class _Batch:
         if not job.targets.all:
             notes = save(job.before, after, stream, self._colorizer, self._options)
         else:
-            folder = job.targets.all[0].parent
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another -o") from error
+            _make_folder(job.targets.all[0].parent)
             notes = save(job.before, after, job.targets, self._colorizer, self._options)
         job.seconds += time.monotonic() - started
         result = describe(
@@ -290,6 +375,23 @@ class _Batch:
         )
         encoded = None if job.targets.all else stream.getvalue()
         return Outcome(job.source, "done", job.output, encoded, result, notes=result.notes)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another -o") from error
+
+
+def _kept(content: bytes) -> Path:
+    """A file with that content: films are read from several places at once."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix="retint-", suffix=".film", delete=False) as file:
+            file.write(content)
+    except OSError as error:
+        raise OutputError(f"{tempfile.gettempdir()}: cannot be written ({error.strerror}); make room there") from error
+    return Path(file.name)
 
 
 def _join(thread: threading.Thread, seconds: float) -> None:

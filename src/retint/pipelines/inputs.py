@@ -120,7 +120,7 @@ class _Finder:
             yield source
         if nothing:
             hint = "" if self._recursive else "; --recursive looks into its sub-folders"
-            yield replace(_unusable(str(folder), f"no photographs in this folder{hint}"), from_folder=True)
+            yield replace(_unusable(str(folder), f"no photographs or films in this folder{hint}"), from_folder=True)
 
     def _walk(self, folder: Path, below: Path) -> Iterator[Source]:
         """Yield the photographs and films of a folder by name, then its sub-folders'. `below` mirrors them."""
@@ -155,12 +155,13 @@ def _unusable(shown: str, problem: str) -> Source:
 
 
 def _stems(names: Iterable[str]) -> frozenset[str]:
-    """Return the names of a folder's photographs without their suffixes."""
-    return frozenset(stem for stem, suffix in map(os.path.splitext, names) if suffix.lower() in PHOTO_SUFFIXES)
+    """Return the names of a folder's photographs and films without their suffixes."""
+    meant = PHOTO_SUFFIXES | FILM_SUFFIXES
+    return frozenset(stem for stem, suffix in map(os.path.splitext, names) if suffix.lower() in meant)
 
 
 def is_earlier_result(path: Path, stems: frozenset[str]) -> bool:
-    """Whether a file's name is that of a result, or comparison, of a photograph among `stems`."""
+    """Whether a file's name is that of a result, or comparison, of an input among `stems`."""
     return any(
         path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
         for ending in (RESULT_ENDING, COMPARE_ENDING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,10 +11,12 @@ from typing import Literal
 from retint.errors import OutputError
 from retint.images import FORMATS, result_suffix
 from retint.pipelines.inputs import COMPARE_ENDING, RESULT_ENDING, Source, path_key
-from retint.pipelines.kinds import PHOTO_SUFFIXES
+from retint.pipelines.kinds import FILM_SUFFIXES, PHOTO_SUFFIXES
 
 _WRITABLE = [format for format in FORMATS.values() if format.writable]
-_WRITABLE_SUFFIXES = frozenset(suffix for format in _WRITABLE for suffix in format.suffixes)
+FILM_CONTAINERS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")  # film_encoding's, which needs FFmpeg to import
+_WRITABLE_SUFFIXES = frozenset(suffix for format in _WRITABLE for suffix in format.suffixes) | set(FILM_CONTAINERS)
+_NAMES_A_FILE = PHOTO_SUFFIXES | FILM_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ def choose_destination(output: str | None, sources: Sequence[Source]) -> Destina
     suffix = path.suffix.lower()
     if path.is_dir() or output.endswith(("/", os.sep)):
         return Destination("folder", path)
-    if many and (path.exists() or suffix in PHOTO_SUFFIXES):
+    if many and (path.exists() or suffix in _NAMES_A_FILE):
         raise OutputError(f"-o {output} names one file, and there {_count(sources)}; name a folder")
     if suffix in _WRITABLE_SUFFIXES:
         return Destination("file", path)
     if suffix and not many:
-        usual = ", ".join(format.suffixes[0] for format in _WRITABLE)
+        usual = ", ".join([*(format.suffixes[0] for format in _WRITABLE), *FILM_CONTAINERS])
         raise OutputError(f"-o {output}: results are not saved as {suffix}; use one of {usual}, or name a folder")
     if path.exists():
         raise OutputError(f"-o {output}: exists and is not a folder; name a folder, or a file with a suffix like .jpg")
@@ -94,8 +96,25 @@ class Namer:
         """
         if self.destination.place == "stdout":
             return Targets()
-        result = self._result_of(source, format)
-        targets = Targets(result, compare_beside(result) if self._compare else None)
+        result = self._result_of(source, lambda given: result_suffix(given, format))
+        return self._claimed(source, Targets(result, compare_beside(result) if self._compare else None))
+
+    def film_target_of(self, source: Source, suffix: str) -> Path:
+        """Name what a film becomes.
+
+        suffix: of the result, where no file is named for it
+
+        Raises
+        ------
+        OutputError: another input has that name already, or an input is there, or the result would go to stdout
+        """
+        if self.destination.place == "stdout":
+            raise OutputError(f"{source.shown}: is a film, which is saved as a file; name one with -o")
+        result = self._result_of(source, lambda _: suffix)
+        self._claimed(source, Targets(result))
+        return result
+
+    def _claimed(self, source: Source, targets: Targets) -> Targets:
         for target in targets.all:
             if path_key(target) in self._inputs or path_key(Path(os.path.realpath(target))) in self._inputs:
                 raise OutputError(f"{source.shown}: would overwrite the input {target}; give another -o")
@@ -107,12 +126,12 @@ class Namer:
         self._given.update((path_key(target), source.shown) for target in targets.all)
         return targets
 
-    def _result_of(self, source: Source, format: str) -> Path:
+    def _result_of(self, source: Source, suffix_for: Callable[[Path], str]) -> Path:
         if self.destination.place == "file":
             return self.destination.path
         given = source.relative
-        stem = given.stem if given.suffix.lower() in PHOTO_SUFFIXES else given.name
-        name = given.with_name(stem + result_suffix(given, format))
+        stem = given.stem if given.suffix.lower() in _NAMES_A_FILE else given.name
+        name = given.with_name(stem + suffix_for(given))
         colored = given.with_name(stem + RESULT_ENDING + name.suffix)
         if self.destination.place == "folder":
             into = self.destination.path / name

@@ -146,19 +146,26 @@ def recognise(content: Path | bytes, shown: str) -> str | None:
     UnsupportedInputError: a film
     InputError: the file cannot be opened
     """
-    try:
-        head = content[:HEAD_BYTES] if isinstance(content, bytes) else _head_of(content)
-    except OSError as error:
-        advice = "check its permissions" if isinstance(error, PermissionError) else "check the name"
-        raise InputError(f"{shown}: cannot be opened ({error.strerror or error}); {advice}") from error
+    head = _head(content, shown)
     if not head:
         raise UnreadablePhotoError(f"{shown}: is empty (0 bytes); copy it again from where it came")
     film = film_kind(head)
     if film is not None:
-        raise UnsupportedInputError(
-            f"{shown}: is a film ({film}), and film is not supported yet: this version colours photographs only"
-        )
+        raise UnsupportedInputError(f"{shown}: is a film ({film}) and no photograph; colorize_film colours films")
     return sniff_format(head)
+
+
+def recognise_film(content: Path | bytes, shown: str) -> str | None:
+    """Return the kind of film that this is, from its first bytes; None for anything else. Raises InputError."""
+    return film_kind(_head(content, shown))
+
+
+def _head(content: Path | bytes, shown: str) -> bytes:
+    try:
+        return content[:HEAD_BYTES] if isinstance(content, bytes) else _head_of(content)
+    except OSError as error:
+        advice = "check its permissions" if isinstance(error, PermissionError) else "check the name"
+        raise InputError(f"{shown}: cannot be opened ({error.strerror or error}); {advice}") from error
 
 
 def _head_of(path: Path) -> bytes:
