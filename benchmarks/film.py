@@ -78,18 +78,16 @@ def read(path, count, side):
 
 
 def run(seen, render, way):
-    """Chroma of all frames one way; (chromas, share of frames rendered, seconds of motion and blending)."""
+    """Chroma of all frames one way; (frames with chroma, share of frames rendered, seconds of motion and blending)."""
     before, began = (render.count, render.seconds), time.perf_counter()
-    chromas = [item.chroma for item in coloured(seen, render, *WAYS[way]) if isinstance(item, Coloured)]
+    items = [item for item in coloured(seen, render, *WAYS[way]) if isinstance(item, Coloured)]
     motion = time.perf_counter() - began - (render.seconds - before[1])
-    return chromas, (render.count - before[0]) / len(seen), motion
+    return items, (render.count - before[0]) / len(seen), motion
 
 
-def pixels(frame, chroma):
-    guide = frame.small
-    if guide.shape != chroma.shape[:2]:
-        guide = small_of(frame.small, chroma.shape[0])
-    return merge_chroma(np.repeat(frame.gray[..., None], 3, axis=2), chroma, guide)
+def pixels(item):
+    frame = np.repeat(item.frame.gray[..., None], 3, axis=2)
+    return merge_chroma(frame, item.chroma, item.guide)
 
 
 def measure(path, colorizer, count, sheet=None):
@@ -100,7 +98,7 @@ def measure(path, colorizer, count, sheet=None):
     benchmark = FilmBenchmark()
     cuts = [begins for _, begins in Scenes(seen, lambda frame: frame.small)]
     for number, frame in enumerate(seen):
-        shown = {way: pixels(frame, ways[way][0][number]) for way in WAYS}
+        shown = {way: pixels(ways[way][0][number]) for way in WAYS}
         benchmark.add(shown, None if true is None else true[number], cut=cuts[number])
         if sheet is not None:
             sheet(number, frame, shown, None if true is None else true[number])

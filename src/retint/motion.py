@@ -21,13 +21,14 @@ from retint.errors import InputError
 Gray = NDArray[np.uint8]  # (H, W)
 Plane = NDArray[np.float32]  # (H, W)
 Flow = NDArray[np.float32]  # (H, W, 2)
+Preset = Literal["fast", "medium"]
 
 SMALLEST_SIDE = 16  # px: two patches of the search
 _PRESETS = {"fast": cv2.DISOPTICAL_FLOW_PRESET_FAST, "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM}
 _STRETCH, _SLACK = 0.01, 0.5  # px^2: what `holds` allows
 
 
-def flow_between(one: Gray, other: Gray, preset: Literal["fast", "medium"] = "medium") -> Flow:
+def flow_between(one: Gray, other: Gray, preset: Preset = "medium") -> Flow:
     """Flow from `one` to `other`, both (H, W) uint8, by dense inverse search (Kroeger et al. 2016, arXiv 1603.03590).
 
     preset: OpenCV's. Fast takes a quarter of the time, and after eight frames of quick motion leaves a quarter more
@@ -102,7 +103,7 @@ class Path:
         return (_squared(self.there + home) < allowed) & inside(self.there)
 
 
-def path_between(one: Gray, other: Gray, preset: Literal["fast", "medium"] = "medium") -> Path:
+def path_between(one: Gray, other: Gray, preset: Preset = "medium") -> Path:
     """From `one` to `other`. Raises InputError as `flow_between` does."""
     return Path(flow_between(one, other, preset), flow_between(other, one, preset))
 

@@ -11,6 +11,7 @@ from retint.motion import Gray, Plane
 _NEAR, _FAR = 8, 32  # px: windows within which colours that can be trusted are looked for
 _SOFTNESS = 4e-3  # variance of luma (in 0..1) under which an edge counts as texture, as color.GUIDE_SOFTNESS
 _ENOUGH = 0.05  # mean trust in a window that is as good as none missing
+_OF_MEAN = 0.3  # in how colourful a picture is
 _TINY = np.float32(1e-6)
 
 
@@ -64,8 +65,9 @@ def _mean(plane: Plane, radius: int) -> Plane:
 
 
 def vividness(chroma: Chroma) -> float:
-    """Mean of sqrt(U^2 + V^2)."""
-    return float(np.sqrt(np.square(chroma).sum(axis=-1)).mean(dtype=np.float64))
+    """How colourful chroma (H, W, 2) is: spread and 0.3 of the mean, as Hasler and Suesstrunk 2003 weigh them."""
+    mean, spread = cv2.meanStdDev(chroma)
+    return float(cv2.norm(spread) + _OF_MEAN * cv2.norm(mean))
 
 
 def ratio(wanted: float, got: float, bound: float) -> float:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from retint.color import Chroma
 from retint.pipelines.scenes import Scenes
-from retint.pipelines.stabilizer import KeyFrames, Stabilizer, State, Strength
+from retint.pipelines.stabilizer import KeyFrames, Stabilizer, State, Strength, working
 
 Gray = NDArray[np.uint8]
 Render = Callable[[list[Gray]], Sequence[Chroma]]
@@ -37,7 +37,13 @@ class Coloured(Generic[SeenT]):
     """A frame with its chroma."""
 
     frame: SeenT
-    chroma: Chroma  # (S, S, 2) float32
+    chroma: Chroma  # (s, s, 2) float32, s up to S
+
+    @property
+    def guide(self) -> Gray:
+        """The grey picture that the chroma belongs to, (s, s)."""
+        small = self.frame.small
+        return small if small.shape == self.chroma.shape[:2] else working(small)
 
 
 @dataclass(frozen=True)

@@ -320,7 +320,7 @@ def _options(
 ) -> dict[str, str]:
     match codec:
         case "h264":
-            options = {"preset": "fast", "crf": f"{50 - 0.4 * quality:.1f}"}
+            options = {"preset": "veryfast", "crf": f"{50 - 0.4 * quality:.1f}"}
             if fields != "progressive":
                 options["x264-params"] = f"{fields}=1"
             if container.name == "avi":  # it has no timestamps, so frames are shown in the order of coding

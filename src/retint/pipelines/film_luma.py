@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import cast
 
 import av
+import cv2
 import numpy as np
 from av.codec.codec import find_best_pix_fmt_of_list
 from av.video.frame import VideoFrame
@@ -94,7 +95,8 @@ def gray_of(coded: Pixels, *, depth: int, full_range: bool) -> NDArray[np.uint8]
     """Return luma (H, W) of any depth and range as uint8 in full range: 0 is black, 255 white."""
     if full_range and depth == 8:
         return np.asarray(coded, np.uint8)
-    return _to_gray8(depth, full_range)[coded]
+    table = _to_gray8(depth, full_range)
+    return np.asarray(cv2.LUT(coded, table), np.uint8) if depth == 8 else table[coded]
 
 
 @lru_cache

@@ -194,7 +194,7 @@ class FilmRun:
         held, timed = item.frame, self._stages.timed
         frame = held.frame
         with timed("merge"):
-            planes = plane_chroma(held.gray, self._encoding.chroma_size, item.chroma, held.small)
+            planes = plane_chroma(held.gray, self._encoding.chroma_size, item.chroma, item.guide)
             if self._mark is not None:
                 frame, planes = self._mark.put(frame, planes)
         with timed("encode"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from retint.color import luma, merge_chroma
 from retint.errors import InputError
-from retint.pipelines.film_colour import Coloured, Gray, Seen, coloured, small_of
+from retint.pipelines.film_colour import Coloured, Seen, coloured, small_of
 from retint.pipelines.stabilizer import KeyFrames, Strength
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ def colorize_raw(
     for item in coloured(frames, colorizer.chroma_batch, stabilize, keyframes):
         if isinstance(item, Coloured):
             frame = item.frame
-            guide = _guide(frame.small, item.chroma.shape[0])
-            target.write(np.ascontiguousarray(merge_chroma(frame.pixels, item.chroma, guide)).tobytes())
+            target.write(np.ascontiguousarray(merge_chroma(frame.pixels, item.chroma, item.guide)).tobytes())
             count += 1
             if progress is not None:
                 progress(count)
@@ -66,10 +65,6 @@ def colorize_raw(
     if not count:
         raise InputError("-: no frame came in; pipe raw rgb24 frames into it")
     return count
-
-
-def _guide(small: Gray, side: int) -> Gray:
-    return small if small.shape[0] == side else small_of(small, side)
 
 
 def _frames(source: BinaryIO, size: tuple[int, int], side: int) -> Generator[_Raw]:
