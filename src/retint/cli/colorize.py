@@ -53,7 +53,9 @@ def _render_factor(
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option(
-    "--compare", is_flag=True, help="Save before and after side by side, too, as NAME-compare.EXT beside the result."
+    "--compare",
+    is_flag=True,
+    help="Save before and after side by side, too, as NAME-compare.EXT beside the result; of a film, six frames.",
 )
 @click.option("--watermark", is_flag=True, help="Put a visible mark into a corner. (The metadata always has one.)")
 @click.option("--recursive", is_flag=True, help="Go into sub-folders; below -o they are mirrored.")

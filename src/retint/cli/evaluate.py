@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 import retint
 from retint.cli.chosen import download, refuse_unknown
+from retint.cli.evaluate_film import FilmEvaluation, are_films, evaluate_films
+from retint.cli.film import KeyFrames, keyframes_of
 from retint.errors import InputError, OutputError, OutputExistsError, RenderError, RetintError
 
 if TYPE_CHECKING:
@@ -58,6 +60,21 @@ _FILES = ("report.json", "report.md", "contact-sheet.jpg")
     show_default=True,
     help="Also render each photograph moved, noisy, compressed and finer, and tell how far its colours move.",
 )
+@click.option(
+    "--stabilize",
+    type=click.Choice(["off", "normal", "strong"]),
+    default="normal",
+    show_default=True,
+    help="Film: how much colours of neighbouring frames are used.",
+)
+@click.option(
+    "--keyframes",
+    callback=keyframes_of,
+    default="auto",
+    show_default=True,
+    metavar="auto|N|off",
+    help="Film: which frames are rendered.",
+)
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads; 0: all cores that are free to use.")
 @click.option("--offline", is_flag=True, help="Leave the network alone; so does RETINT_OFFLINE=1.")
 def evaluate(
@@ -71,6 +88,8 @@ def evaluate(
     overwrite: bool,
     as_json: bool,
     consistency: bool,
+    stabilize: Literal["off", "normal", "strong"],
+    keyframes: KeyFrames,
     threads: int,
     offline: bool,
 ) -> None:
@@ -80,11 +99,27 @@ def evaluate(
     the model at 256x256, and compared with what it was: PSNR, SSIM, colourfulness, CIEDE2000, Frechet distance, and how
     steady the colours are. Needs the torch extra. Photographs without colour are left out.
 
+    Films have figures of their own, for each and in all: how still the colours hold (CDC, warp error), colourfulness,
+    and PSNR where the film is in colour; frame by frame, and as --stabilize and --keyframes say. N counts frames there.
+
     Exit codes: 0 all done; 1 some photographs could not be read, each with a line on stderr, and the figures are of the
     others, or nothing could be evaluated; 2 the command itself was wrong.
     """
     refuse_unknown(model)
     _refuse_output(output, overwrite=overwrite)
+    if are_films(photos):
+        _evaluate_films(
+            photos,
+            model,
+            render_factors,
+            count,
+            output,
+            load=dict(device=device, engine=engine, offline=offline, threads=threads),
+            how=(stabilize, keyframes),
+            overwrite=overwrite,
+            as_json=as_json,
+        )
+        return
     from retint.evaluation.benchmark import Benchmark
     from retint.evaluation.features import efficientnet_lite0
     from retint.evaluation.photos import Photos
@@ -110,6 +145,38 @@ def evaluate(
             _write_sheet(output / "contact-sheet.jpg", report, found, candidates[0], colorizer, overwrite=overwrite)
     click.echo(as_object if as_json else as_text.rstrip("\n"))
     if any(one.why == "failed" for one in left_out):
+        raise click.exceptions.Exit(1)
+
+
+def _evaluate_films(
+    films: tuple[Path, ...],
+    model: str,
+    render_factors: tuple[int, ...],
+    count: int | None,
+    output: Path | None,
+    *,
+    load: dict[str, Any],
+    how: tuple[Literal["off", "normal", "strong"], KeyFrames],
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """The same for films."""
+    if len(render_factors) > 1:
+        raise click.UsageError("films are evaluated at one render factor at a time; give one -r")
+    from retint.images import Photograph, write_photo
+    from retint.rendering import load_colorizer
+
+    download(model, offline=load["offline"])
+    colorizer = load_colorizer(model, **load)
+    evaluation = FilmEvaluation(colorizer, how, render_factors[0] if render_factors else None, count)
+    failed = evaluate_films(evaluation, films)
+    as_object, as_text = json.dumps(evaluation.as_object(failed)), evaluation.as_text()
+    if output is not None:
+        _write_text(output, {"report.json": as_object + "\n", "report.md": as_text}, overwrite=overwrite)
+        sheet = Photograph(evaluation.sheet(), alpha=None)
+        write_photo(sheet, output / "contact-sheet.jpg", mark=colorizer.mark, overwrite=overwrite)
+    click.echo(as_object if as_json else as_text.rstrip("\n"))
+    if failed:
         raise click.exceptions.Exit(1)
 
 

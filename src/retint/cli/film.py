@@ -21,7 +21,7 @@ _MOST_EVERY = 48  # pipelines.stabilizer's, which is not imported for --help
 PREVIEW_ENDING = "-preview"
 
 
-def _keyframes(context: click.Context, parameter: click.Parameter, value: str) -> KeyFrames:
+def keyframes_of(context: click.Context, parameter: click.Parameter, value: str) -> KeyFrames:
     """A number, `auto` or `off`."""
     if value in ("auto", "off"):
         return cast("KeyFrames", value)
@@ -69,7 +69,7 @@ _OPTIONS = (
     ),
     click.option(
         "--keyframes",
-        callback=_keyframes,
+        callback=keyframes_of,
         default="auto",
         show_default=True,
         metavar="auto|N|off",

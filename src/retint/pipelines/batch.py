@@ -80,7 +80,8 @@ class _FilmJob:
 
     source: Source
     path: Path
-    target: Path
+    output: Path  # where the result is, or will be
+    targets: Targets  # what is missing
     temporary: bool  # the path is a copy of what came in by stdin or from an address
 
 
@@ -264,14 +265,16 @@ class _Batch:
         from retint.pipelines.film import film_suffix, is_film_result
 
         codec = self._film_options.codec if self._film_options else None
-        target = self._namer.film_target_of(source, film_suffix(source.relative, codec))
-        self._missing(Targets(target))
+        targets = self._namer.film_targets_of(source, film_suffix(source.relative, codec))
+        missing = self._missing(targets)
+        assert targets.result is not None  # a film has a name
         temporary = isinstance(content, bytes)
         path = _kept(content) if isinstance(content, bytes) else content
         if many and is_film_result(path):
             raise _Skip("is a result of retint, by its metadata; name it alone to colour it again")
-        self._read.put(_Need())
-        return _FilmJob(source, path, target, temporary)
+        if missing.result is not None:
+            self._read.put(_Need())
+        return _FilmJob(source, path, targets.result, missing, temporary)
 
     def _missing(self, targets: Targets) -> Targets:
         """Return targets without what is there already; _Skip when nothing is missing."""
@@ -320,6 +323,7 @@ class _Batch:
 
     def _colour_film(self, job: _FilmJob) -> Outcome:
         from retint.pipelines.film import FilmOptions, run_film
+        from retint.pipelines.film_preview import save_comparison
 
         options = self._film_options or FilmOptions(
             render_factor=self._options.render_factor,
@@ -328,23 +332,28 @@ class _Batch:
             quality=self._options.quality,
         )
         watch = self._watch_film
-        assert self._colorizer is not None  # its _Need came before it
+        result = None
         try:
-            _make_folder(job.target.parent)
-            result = run_film(
-                job.path,
-                job.target,
-                self._colorizer,
-                options,
-                progress=None if watch is None else lambda progress: watch(job.source, progress),
-            )
+            _make_folder(job.output.parent)
+            if job.targets.result is not None:
+                assert self._colorizer is not None  # its _Need came before it
+                result = run_film(
+                    job.path,
+                    job.output,
+                    self._colorizer,
+                    options,
+                    progress=None if watch is None else lambda progress: watch(job.source, progress),
+                )
+            if job.targets.compare is not None:
+                start = options.start or 0.0
+                save_comparison(job.path, job.output, job.targets.compare, start=start, overwrite=options.overwrite)
         except Exception as error:
             return Outcome(job.source, "failed", error=error)
         finally:
             if job.temporary:
                 with contextlib.suppress(OSError):
                     job.path.unlink()
-        return Outcome(job.source, "done", job.target, result=result, notes=result.notes)
+        return Outcome(job.source, "done", job.output, result=result, notes=() if result is None else result.notes)
 
     # the writer's thread
 

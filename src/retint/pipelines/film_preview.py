@@ -1,4 +1,4 @@
-"""A sheet of some frames of a film, coloured at several render factors: for choosing one before hours of work."""
+"""Sheets of some frames of a film: at several render factors, before hours of work; before and after, behind them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont
 
 from retint.errors import InputError
+from retint.images.atomic import whole_file
 from retint.pipelines.media import Film, clock, gray8, open_film
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MOST_FRAMES = 100
 _COLUMN, _GAP, _CAPTION = 320, 6, 18  # px
 _FACTORS = (2 / 3, 1.0, 3 / 2)  # of the render factor that is asked for
+_SOON = 1e-3  # seconds: clocks of two containers differ by their units
 _FROM, _TO = 4, 64  # render factors that are shown
 
 
@@ -47,34 +49,75 @@ def preview_film(
         factors = sorted({min(max(round(middle * share), _FROM), _TO) for share in _FACTORS} | {middle})
         picked = _pick(film, frames)
     lines = [(one, [colorizer.render(one.picture, factor) for factor in factors]) for one in picked]
-    return _draw(lines, factors)
+    return _draw(lines, ["film", *(f"--render-factor {factor}" for factor in factors)])
 
 
-def _pick(film: Film, count: int) -> list[_Picked]:
+def save_comparison(
+    source: Path, result: Path, target: Path, *, frames: int = 6, start: float = 0.0, overwrite: bool = False
+) -> None:
+    """Save a sheet of frames before and after, as a JPEG.
+
+    source, result: a film, and what it became
+    start: seconds from the source's beginning, at which the result begins
+
+    Raises
+    ------
+    InputError: one of the films cannot be read
+    OutputError: the sheet cannot be saved
+    """
+    with open_film(result) as film:
+        after = _pick(film, frames, in_colour=True)
+    with open_film(source) as film:
+        first = film.info.seconds(film.info.start_time or 0) + start
+        before = [_at(film, first + one.seconds, in_colour=False) for one in after]
+    sheet = _draw(
+        [(was, [now.picture]) for was, now in zip(before, after, strict=True) if was is not None], ["before", "after"]
+    )
+    with whole_file(target, overwrite=overwrite) as file:
+        sheet.save(file, format="JPEG", quality=92)
+
+
+def _pick(film: Film, count: int, *, in_colour: bool = False) -> list[_Picked]:
     """The frames shown at the middles of `count` equal pieces of the film, each once."""
     first = film.info.seconds(film.info.start_time or 0)
     lasts = film.info.duration or 0.0
-    picked: dict[int, _Picked] = {}
+    picked: dict[float, _Picked] = {}
     for piece in range(count):
-        frame = next(film.frames(since=first + lasts * (piece + 0.5) / count), None) or next(film.frames())
-        gray = Image.fromarray(gray8(frame, film.info)).convert("RGB")
-        if film.info.rotation % 360:
-            gray = gray.rotate(film.info.rotation, expand=True)
-        picked[frame.pts] = _Picked(film.info.seconds(frame.pts) - first, gray)
-    return [picked[pts] for pts in sorted(picked)]
+        one = _at(film, first + lasts * (piece + 0.5) / count, in_colour=in_colour)
+        one = one or _at(film, first, in_colour=in_colour)
+        if one is not None:
+            picked[one.seconds] = one
+    return [picked[seconds] for seconds in sorted(picked)]
 
 
-def _draw(lines: Sequence[tuple[_Picked, list[Image.Image]]], factors: Sequence[int]) -> Image.Image:
+def _at(film: Film, since: float, *, in_colour: bool) -> _Picked | None:
+    """The first frame that is shown at that time of the film's own clock, or later."""
+    if in_colour:
+        found = film.picture(since - _SOON)
+        if found is None:
+            return None
+        pts, picture = found[0], Image.fromarray(found[1])
+    else:
+        frame = next(film.frames(since=since - _SOON), None)
+        if frame is None:
+            return None
+        pts, picture = frame.pts, Image.fromarray(gray8(frame, film.info)).convert("RGB")
+    if film.info.rotation % 360:
+        picture = picture.rotate(film.info.rotation, expand=True)
+    return _Picked(film.info.seconds(pts) - film.info.seconds(film.info.start_time or 0), picture)
+
+
+def _draw(lines: Sequence[tuple[_Picked, list[Image.Image]]], titles: Sequence[str]) -> Image.Image:
     width, height = lines[0][0].picture.size
     row = max(1, round(height * _COLUMN / width))
-    columns = 1 + len(factors)
+    columns = len(titles)
     sheet = Image.new(
         "RGB",
         (_GAP + columns * (_COLUMN + _GAP), _CAPTION + len(lines) * (row + _CAPTION) + _GAP),
         "white",
     )
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default()
-    for column, text in enumerate(["film", *(f"--render-factor {factor}" for factor in factors)]):
+    for column, text in enumerate(titles):
         pen.text((_GAP + column * (_COLUMN + _GAP), 3), text, "black", font)
     for line, (one, pictures) in enumerate(lines):
         top = _CAPTION + line * (row + _CAPTION)

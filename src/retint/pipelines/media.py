@@ -141,6 +141,16 @@ class Film:
         if whole:
             self._tell_what_lacks(index - start)
 
+    def picture(self, since: float) -> tuple[int, NDArray[np.uint8]] | None:
+        """The first frame that is shown at `since` seconds or later, in the colours that the film has.
+
+        Returns its timestamp, and (H, W, 3) RGB as coded, without the film's rotation; None behind the last frame.
+        """
+        self.close()
+        for pts, frame in self._since(since):
+            return pts, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        return None
+
     def _tell_what_lacks(self, frames: int) -> None:
         info, end = self.info, self._timer.end
         if not info.interlaced:  # of which a frame may be two packets

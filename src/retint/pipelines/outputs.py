@@ -99,7 +99,7 @@ class Namer:
         result = self._result_of(source, lambda given: result_suffix(given, format))
         return self._claimed(source, Targets(result, compare_beside(result) if self._compare else None))
 
-    def film_target_of(self, source: Source, suffix: str) -> Path:
+    def film_targets_of(self, source: Source, suffix: str) -> Targets:
         """Name what a film becomes.
 
         suffix: of the result, where no file is named for it
@@ -111,8 +111,8 @@ class Namer:
         if self.destination.place == "stdout":
             raise OutputError(f"{source.shown}: is a film, which is saved as a file; name one with -o")
         result = self._result_of(source, lambda _: suffix)
-        self._claimed(source, Targets(result))
-        return result
+        sheet = compare_beside(result).with_suffix(".jpg") if self._compare else None
+        return self._claimed(source, Targets(result, sheet))
 
     def _claimed(self, source: Source, targets: Targets) -> Targets:
         for target in targets.all:
