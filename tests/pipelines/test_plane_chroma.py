@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from retint.color import BLUE, GREEN, RED, U_SCALE, V_SCALE, chroma_of, merge_chroma
-from retint.pipelines.plane_chroma import plane_chroma
+from retint.pipelines.plane_chroma import PlaneChroma
 
 
 def _frame() -> np.ndarray:
@@ -25,9 +25,9 @@ def test_planes_as_large_as_the_frame_are_those_of_a_photograph() -> None:
     guide = gray[::2, ::2].copy()
     chroma = _render(guide)
 
-    planes = plane_chroma(gray, (128, 96), chroma, guide)
+    planes = PlaneChroma((128, 96))(gray, chroma, guide)
 
-    photo = chroma_of(merge_chroma(gray, chroma, guide=guide))
+    photo = chroma_of(merge_chroma(gray, chroma, guide=guide).astype(np.uint8))
     assert np.abs(planes - photo)[4:-4, 4:-4].max() < 0.006  # 8-bit rounding and another resize at the very edges
 
 
@@ -37,7 +37,7 @@ def test_chroma_follows_an_edge_that_the_render_blurs() -> None:
     chroma = _render(guide)
     truth = _render(gray)
 
-    followed = plane_chroma(gray, (128, 96), chroma, guide)
+    followed = PlaneChroma((128, 96))(gray, chroma, guide)
     flat = np.repeat(np.repeat(chroma, 4, 0), 4, 1)
 
     near = slice(56, 72)
@@ -49,7 +49,7 @@ def test_no_channel_leaves_the_gamut() -> None:
     guide = gray[::2, ::2].copy()
     strong = np.full((48, 64, 2), (0.4, 0.5), np.float32)
 
-    u, v = np.moveaxis(plane_chroma(gray, (64, 48), strong, guide), -1, 0)
+    u, v = np.moveaxis(PlaneChroma((64, 48))(gray, strong, guide), -1, 0)
 
     y = gray.reshape(48, 2, 64, 2).mean((1, 3)) / 255
     red, blue = v / V_SCALE, u / U_SCALE

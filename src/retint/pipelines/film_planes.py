@@ -19,6 +19,9 @@ from retint.pipelines.film_luma import plane_view
 from retint.pipelines.media import FilmFrame
 
 
+_STRIP = 24_000  # px at a time: what is between stays in the processor's cache
+
+
 def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFrame:
     """Join a frame's luma with chroma, ready for the encoder.
 
@@ -46,13 +49,16 @@ def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFram
         np.take(table, frame.luma, out=luma, mode="clip")
     middle, span, low, high = _chroma_codes(encoding.depth, encoding.full_range)
     kr, kb = encoding.weights
+    step = max(1, _STRIP // width)
     for channel, (plane, weight, scale) in enumerate(zip(others, (kb, kr), (U_SCALE, V_SCALE), strict=True)):
         # H.273 (07/2024), equations 39 and 40: Cb = (B - Y) / (2 (1 - Kb)), Cr = (R - Y) / (2 (1 - Kr))
-        codes = chroma[..., channel] * np.float32(span / (2 * (1 - weight) * scale))
-        codes += np.float32(middle)
-        np.rint(codes, out=codes)
-        np.clip(codes, low, high, out=codes)
-        np.copyto(plane, codes, casting="unsafe")
+        for top in range(0, height, step):
+            rows = slice(top, top + step)
+            codes = chroma[rows, :, channel] * np.float32(span / (2 * (1 - weight) * scale))
+            codes += np.float32(middle)
+            np.rint(codes, out=codes)
+            np.clip(codes, low, high, out=codes)
+            np.copyto(plane[rows], codes, casting="unsafe")
     joined.pts, joined.time_base, joined.duration = frame.pts, film.time_base, frame.duration
     joined.color_range, joined.colorspace = encoding.color_range, encoding.matrix
     joined.color_primaries, joined.color_trc = film.primaries, film.transfer

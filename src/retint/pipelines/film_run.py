@@ -18,7 +18,7 @@ from retint.pipelines.film_watermark import FilmWatermark
 from retint.pipelines.film_work import Part, WorkFolder, fingerprint
 from retint.pipelines.film_writer import PartWriter, assemble
 from retint.pipelines.media import Film, FilmFrame, clock, gray8
-from retint.pipelines.plane_chroma import plane_chroma
+from retint.pipelines.plane_chroma import PlaneChroma
 
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
@@ -79,6 +79,7 @@ class FilmRun:
         self._stages = Stages()
         self._decoded: Handover[_Held | None] = Handover(self._stages)
         self._coloured: Handover[Coloured[_Held] | EndOfPart | None] = Handover(self._stages)
+        self._merge = PlaneChroma(encoding.chroma_size)
         self._mark = FilmWatermark(encoding) if options.watermark else None
         first = film.info.seconds(film.info.start_time or 0)
         self._start = None if options.start is None else first + options.start
@@ -194,7 +195,7 @@ class FilmRun:
         held, timed = item.frame, self._stages.timed
         frame = held.frame
         with timed("merge"):
-            planes = plane_chroma(held.gray, self._encoding.chroma_size, item.chroma, item.guide)
+            planes = self._merge(held.gray, item.chroma, item.guide)
             if self._mark is not None:
                 frame, planes = self._mark.put(frame, planes)
         with timed("encode"):

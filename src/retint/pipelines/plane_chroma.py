@@ -7,6 +7,8 @@ film has a hundred thousand frames.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,59 +17,79 @@ from retint.color import BLUE, GREEN, GUIDE_RADIUS, GUIDE_SOFTNESS, RED, U_SCALE
 
 Plane = NDArray[np.float32]
 
-_STRIP = 32  # rows at a time: what is between stays in the processor's cache
+_TINY = np.float32(1e-6)
+_STRIP = 24_000  # px at a time: what is between stays in the processor's cache, and its memory is used again
 _BOX = (2 * GUIDE_RADIUS + 1, 2 * GUIDE_RADIUS + 1)
 
 
-def plane_chroma(gray: NDArray[np.uint8], size: tuple[int, int], chroma: Chroma, guide: NDArray[np.uint8]) -> Chroma:
-    """Chroma at `size`, along the edges of the frame.
+class PlaneChroma:
+    """Brings chroma to planes of one size. Its memory is used again for each frame: new memory takes as long as all
+    the arithmetic."""
 
-    gray: (H, W) uint8, the frame's luma, full range
-    size: (width, height) of the chroma planes
-    chroma: (h, w, 2) float32, U and V in units of full scale, of a render of any size
-    guide: (h, w) uint8, the grey picture that was rendered
+    def __init__(self, size: tuple[int, int]) -> None:
+        """size: (width, height) of the chroma planes"""
+        width, height = self._size = size
+        self._step = max(1, _STRIP // width)
+        self._luma = np.empty((height, width), np.uint8)
+        self._planes = np.empty((5, height, width), np.float32)
+        self._scratch = np.empty((6, self._step, width), np.float32)
 
-    Returns (height, width, 2) float32: U and V in units of full scale, within the gamut at that luma.
-    """
-    coarse: Plane = guide.astype(np.float32) * np.float32(1 / 255)
-    mean_y = _mean(coarse)
-    spread = _mean(coarse * coarse) - mean_y * mean_y + np.float32(GUIDE_SOFTNESS)
-    luma = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-    shrunk = _resized(coarse, size)
-    channels, slopes = [], []
-    for channel in range(2):
-        plane = np.ascontiguousarray(chroma[..., channel])
-        slope = _mean((_mean(coarse * plane) - mean_y * _mean(plane)) / spread)
-        channels.append(_resized(plane, size))
-        slopes.append(_resized(slope, size))
-    for top in range(0, size[1], _STRIP):
-        rows = slice(top, top + _STRIP)
-        y = luma[rows].astype(np.float32)
-        y *= np.float32(1 / 255)
-        detail = y - shrunk[rows]
-        u, v = (plane[rows] for plane in channels)
-        u += slopes[0][rows] * detail
-        v += slopes[1][rows] * detail
-        share = _fit(y, u, v)
-        u *= share
-        v *= share
-    return np.moveaxis(np.stack(channels), 0, -1)
+    def __call__(self, gray: NDArray[np.uint8], chroma: Chroma, guide: NDArray[np.uint8]) -> Chroma:
+        """Chroma along the edges of the frame.
 
+        gray: (H, W) uint8, the frame's luma, full range
+        chroma: (h, w, 2) float32, U and V in units of full scale, of a render of any size
+        guide: (h, w) uint8, the grey picture that was rendered
 
-def _resized(plane: Plane, size: tuple[int, int]) -> Plane:
-    return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+        Returns (height, width, 2) float32: U and V in units of full scale, within the gamut at that luma. It is good
+        until the next call.
+        """
+        coarse: Plane = guide.astype(np.float32) * np.float32(1 / 255)
+        mean_y = _mean(coarse)
+        spread = _mean(coarse * coarse) - mean_y * mean_y + np.float32(GUIDE_SOFTNESS)
+        all_u, all_v, slope_u, slope_v, shrunk = self._planes
+        self._resize(coarse, shrunk)
+        for channel, (out, slopes) in enumerate(((all_u, slope_u), (all_v, slope_v))):
+            plane = np.ascontiguousarray(chroma[..., channel])
+            self._resize(plane, out)
+            self._resize(_mean((_mean(coarse * plane) - mean_y * _mean(plane)) / spread), slopes)
+        cv2.resize(gray, self._size, self._luma, interpolation=cv2.INTER_AREA)
+        for top in range(0, self._size[1], self._step):
+            rows = slice(top, min(top + self._step, self._size[1]))
+            y, detail, *spare = self._scratch[:, : rows.stop - rows.start]
+            np.multiply(self._luma[rows], np.float32(1 / 255), out=y)
+            np.subtract(y, shrunk[rows], out=detail)
+            u, v = all_u[rows], all_v[rows]
+            u += np.multiply(slope_u[rows], detail, out=spare[0])
+            v += np.multiply(slope_v[rows], detail, out=spare[0])
+            share = _fit(y, u, v, (detail, *spare))
+            u *= share
+            v *= share
+        return np.moveaxis(self._planes[:2], 0, -1)
+
+    def _resize(self, plane: Plane, out: Plane) -> None:
+        cv2.resize(plane, self._size, out, interpolation=cv2.INTER_LINEAR)
 
 
 def _mean(plane: NDArray[np.floating]) -> Plane:
     return cv2.blur(plane, _BOX, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
 
 
-def _fit(y: Plane, u: Plane, v: Plane) -> Plane:
-    """How much of the chroma keeps every channel between 0 and 1 at luma `y`: (h, w), 0 to 1."""
-    red = v * np.float32(1 / V_SCALE)
-    blue = u * np.float32(1 / U_SCALE)
-    green = (red * np.float32(RED) + blue * np.float32(BLUE)) * np.float32(-1 / GREEN)
-    tiny = np.float32(1e-6)  # instead of zero: no chroma fits anywhere
-    up = np.maximum(np.maximum(np.maximum(red, green), blue), tiny)
-    down = np.maximum(-np.minimum(np.minimum(red, green), blue), tiny)
-    return np.minimum(np.minimum((1 - y) / up, y / down), np.float32(1))
+def _fit(y: Plane, u: Plane, v: Plane, scratch: Sequence[Plane]) -> Plane:
+    """How much of the chroma keeps every channel between 0 and 1 at luma `y`: (h, w), 0 to 1.
+
+    scratch: five planes to work in; one of them is returned
+    """
+    red, blue, green, up, down = scratch
+    np.multiply(v, np.float32(1 / V_SCALE), out=red)
+    np.multiply(u, np.float32(1 / U_SCALE), out=blue)
+    np.multiply(red, np.float32(-RED / GREEN), out=green)
+    green += np.multiply(blue, np.float32(-BLUE / GREEN), out=up)
+    # Luma weighs the three to 0: one is 0 or more, one 0 or less. A little more of each, for no chroma fits anywhere
+    np.maximum(np.maximum(red, green, out=up), blue, out=up)
+    np.minimum(np.minimum(red, green, out=down), blue, out=down)
+    up += _TINY
+    np.subtract(_TINY, down, out=down)
+    np.divide(np.subtract(1, y, out=red), up, out=up)
+    np.divide(y, down, out=down)
+    return np.minimum(np.minimum(up, down, out=up), np.float32(1), out=up)
