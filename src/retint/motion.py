@@ -113,6 +113,7 @@ def path_between(one: Gray, other: Gray, preset: Preset = "medium") -> Path:
 _ASTRAY = 1 / 56  # of the longer side: 4 px in 224. There and back again this far from the start halves the trust
 _WINDOW = 9  # px a side, of local means and gains
 _GRAIN = 4.0  # grey levels: deviation within a window that grain alone makes
+_STEADY = 1e3  # squared grey levels, over all pixels: a flat picture says nothing of a gain
 _APART = 16.0  # grey levels: difference of local means at which trust has fallen to 1/e
 
 
@@ -166,11 +167,18 @@ def _spread(plane: Plane, mean: Plane) -> Plane:
 
 
 def _levels(a: Plane, b: Plane) -> tuple[float, float]:
-    """Gain and offset that bring b to a's levels: by middle and quartiles, which a thing that moves cannot pull."""
-    low_a, mid_a, high_a = np.percentile(a[::4, ::4], (25, 50, 75))
-    low_b, mid_b, high_b = np.percentile(b[::4, ::4], (25, 50, 75))
-    gain = float(np.clip((high_a - low_a + _GRAIN) / (high_b - low_b + _GRAIN), 0.5, 2.0))
-    return gain, float(mid_a - gain * mid_b)
+    """Gain and offset that bring b to a's levels: a straight line through the pixels whose change is a usual one,
+    so that a thing that moves does not pull it."""
+    x, y = b[::4, ::4].ravel(), a[::4, ::4].ravel()
+    change = y - x
+    unusual = np.abs(change - np.median(change))
+    usual = unusual <= 1.5 * np.median(unusual) + 1
+    x, y = x[usual], y[usual]
+    middle_x, middle_y = float(x.mean()), float(y.mean())
+    x = x - np.float32(middle_x)
+    gain = (float(np.dot(x, y - np.float32(middle_y))) + _STEADY) / (float(np.dot(x, x)) + _STEADY)
+    gain = min(max(gain, 0.5), 2.0)
+    return gain, middle_y - gain * middle_x
 
 
 def _box(plane: Plane) -> Plane:

@@ -18,7 +18,6 @@ from retint.pipelines.film_encoding import Encoding
 from retint.pipelines.film_luma import plane_view
 from retint.pipelines.media import FilmFrame
 
-
 _STRIP = 24_000  # px at a time: what is between stays in the processor's cache
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 Frame = TypeVar("Frame")
 
 LOOK_AHEAD = 3  # frames: a flash or a torn piece of film that is longer counts as a scene of its own
+_LOOK_BACK = LOOK_AHEAD + 1  # frames: to what was before a flash, from the frame behind it
 _SIDE = 112  # px: at which frames are compared
 _WINDOW = 2  # frames on either side, whose mean change a cut stands out from
 _STANDS_OUT = 2.0  # times that mean
@@ -84,7 +85,7 @@ class Scenes(Generic[Frame]):
         cut = place > 0 and self._stands_out(place) and not self._returns(place)
         if cut:
             self.restart()
-        elif self._decided > LOOK_AHEAD:
+        elif self._decided > _LOOK_BACK:
             self._seen.popleft()
             self._decided -= 1
         return frame, first or cut
@@ -99,5 +100,5 @@ class Scenes(Generic[Frame]):
     def _returns(self, place: int) -> bool:
         """Whether something just before that frame is alike to the frame or to something just after."""
         seen = list(self._seen)
-        before, after = seen[max(0, place - LOOK_AHEAD) : place], seen[place : place + LOOK_AHEAD + 1]
+        before, after = seen[max(0, place - _LOOK_BACK) : place], seen[place : place + LOOK_AHEAD + 1]
         return any(float((a.structure * b.structure).sum()) > _ALIKE for a in before for b in after)
