@@ -63,7 +63,9 @@ def test_before_and_after_are_the_same_frames(tmp_path: Path, colorizer: Coloriz
     make_film(tmp_path / "old.mp4", frames=50)
     colorize_film(tmp_path / "old.mp4", tmp_path / "new.mkv", colorizer=colorizer, codec="ffv1", start=0.4)
     save_comparison(tmp_path / "old.mp4", tmp_path / "new.mkv", tmp_path / "sheet.jpg", frames=3, start=0.4)
-    sheet, height = Image.open(tmp_path / "sheet.jpg").convert("RGB"), round(64 * COLUMN / 96)
+    height = round(64 * COLUMN / 96)
+    with Image.open(tmp_path / "sheet.jpg") as image:
+        sheet = image.convert("RGB")
     assert sheet.size == (GAP + 2 * (COLUMN + GAP), CAPTION + 3 * (height + CAPTION) + GAP)
     for line in range(3):
         before, after = (cell(sheet, line, column, height) for column in (0, 1))

@@ -121,6 +121,9 @@ def run_film(
                 notes = run.save(target)
             except KeyboardInterrupt:
                 raise FilmInterrupted(work.frames, run.of, run.save_so_far(target)) from None
+            finally:
+                if not work.parts:  # nothing to go on with
+                    work.remove()
             work.remove()
             return run.result(target, notes)
 
