@@ -289,15 +289,36 @@ def test_a_full_disk_is_one_line_and_what_was_done_stays(
 def test_parts_of_other_settings_are_not_mixed_in(tmp_path: Path, varying: Colorizer):
     make_film(tmp_path / "old.mp4", frames=20)
 
-    def stop(_: list[Any]) -> Any:
-        raise RenderError("planted")
+    calls = 0
+
+    def failing(batch: Floats) -> Floats:
+        nonlocal calls
+        calls += len(batch)
+        if calls > 12:
+            raise RenderError("planted")
+        return of_luma(batch)
 
     with pytest.raises(RenderError):
-        colorize_film(tmp_path / "old.mp4", tmp_path / "new.mp4", colorizer=Colorizer(FakeNetwork(answer=stop)))
+        colorize_film(
+            tmp_path / "old.mp4",
+            tmp_path / "new.mp4",
+            colorizer=Colorizer(FakeNetwork(answer=failing)),
+        )
     with pytest.raises(OutputError, match=r"stabilize"):
         colorize_film(tmp_path / "old.mp4", tmp_path / "new.mp4", colorizer=varying, stabilize="off")
     result = colorize_film(tmp_path / "old.mp4", tmp_path / "new.mp4", colorizer=varying, stabilize="off", resume=False)
     assert (result.frames, result.resumed) == (20, 0)
+
+
+def test_a_run_that_did_nothing_leaves_nothing(tmp_path: Path):
+    make_film(tmp_path / "old.mp4", frames=3)
+
+    def failing(_: Floats) -> Floats:
+        raise RenderError("planted")
+
+    with pytest.raises(RenderError):
+        colorize_film(tmp_path / "old.mp4", tmp_path / "new.mp4", colorizer=Colorizer(FakeNetwork(answer=failing)))
+    assert [path.name for path in tmp_path.iterdir()] == ["old.mp4"]
 
 
 # what cannot be
