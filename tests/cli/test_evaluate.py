@@ -260,3 +260,37 @@ def test_reading_and_reporting_need_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# figures whose networks are downloaded
+
+
+@pytest.mark.parametrize(("option", "name"), [("--lpips", "alexnet"), ("--fid", "inception_v3")])
+def test_weights_that_are_not_here_are_not_fetched_offline(
+    fake: FakeNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, name: str
+):
+    monkeypatch.setenv("RETINT_HOME", str(tmp_path / "home"))
+    result = run("album", option, "--offline")
+    assert result.exit_code == 1
+    assert f"{name} is not on this machine" in result.stderr
+    assert f"retint models fetch {name}" in result.stderr
+    assert not fake.batches
+
+
+def test_lpips_is_a_column_where_its_weights_are_here(
+    fake: FakeNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import torch
+
+    from retint.networks.alexnet import AlexNet
+
+    torch.manual_seed(0)
+    torch.save(AlexNet().state_dict(), tmp_path / "alexnet")
+    linear = {f"lin{at}.model.1.weight": torch.rand(1, size, 1, 1) for at, size in enumerate(AlexNet.channels)}
+    torch.save(linear, tmp_path / "lpips-alex")
+    monkeypatch.setattr(command, "bring", lambda name, offline: tmp_path / name)
+    found = json.loads(run("album", "--lpips", "--json", "--no-consistency").stdout)
+    grey, coloured, true = (row["figures"]["lpips"]["mean"] for row in found["rows"])
+    assert true == 0
+    assert grey > 0
+    assert coloured > 0

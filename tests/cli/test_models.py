@@ -58,13 +58,16 @@ def test_list_tells_what_is_here(weights):
     assert set(CATALOG) < set(rows) and rows["folder:"] == f"folder: {weights}"
 
 
+FIGURES = ["alexnet", "lpips-alex", "inception_v3"]  # what only evaluation needs
+
+
 def test_list_keeps_what_only_training_needs_apart(weights):
-    models, training = retint("list").output.split("\nfor training, not for colouring:\n")
+    models, training = retint("list").output.split("\nfor training and figures, not for colouring:\n")
     assert [line.split()[0] for line in models.splitlines()] == [
         e.name for e in CATALOG.values() if e.role == "generator"
     ]
     listed = [line.split()[0] for line in training.splitlines() if line][:-1]
-    assert listed == ["artistic-critic", "artistic-pretrained-critic", "resnet34", "resnet101", "vgg16_bn"]
+    assert listed == ["artistic-critic", "artistic-pretrained-critic", "resnet34", "resnet101", "vgg16_bn", *FIGURES]
 
 
 def test_list_as_json_is_one_object_a_line(weights):

@@ -16,7 +16,7 @@ def row(name: str, psnr: Estimate, *, factor: int | None = None, steady: dict[st
     rest = {"ssim": Estimate(0.91236, 0.9, 0.92), "cf": Estimate(20.04, 19.0, 21.0), "ciede2000": Estimate(9, 8, 10)}
     figures = {"psnr": psnr, **rest}
     values = {key: [estimate.mean, estimate.mean] for key, estimate in figures.items()}
-    distances = {"Net": Distance(28.1619, None if name == "grey" else 0.4713)}
+    distances = {"Net": Distance(28.1619, None if name == "grey" else 0.4713, "FD(Net)")}
     return Row(name, factor, values, figures, 17.2, distances, steady)
 
 

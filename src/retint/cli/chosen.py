@@ -27,17 +27,23 @@ def refuse_unknown(model: str) -> None:
 
 def download(model: str, *, offline: bool) -> None:
     """Download the weights where they are not here yet, with a progress bar on a terminal. Raises WeightsError."""
-    from retint.cli.report import quiet
-    from retint.weights import fetch, locate
+    from retint.weights import locate
 
-    if locate(model) is not None:
-        return
+    if locate(model) is None:
+        bring(model, offline=offline)
+
+
+def bring(name: str, *, offline: bool) -> Path:
+    """The file of weights of the catalogue, downloaded where it is not here yet. Raises WeightsError."""
     from tqdm import tqdm
 
-    with tqdm(desc=f"downloading {model}", unit="B", unit_scale=True, disable=quiet(), leave=False) as bar:
+    from retint.cli.report import quiet
+    from retint.weights import fetch
+
+    with tqdm(desc=f"downloading {name}", unit="B", unit_scale=True, disable=quiet(), leave=False) as bar:
 
         def show(here: int, whole: int) -> None:
             bar.total = whole or None
             bar.update(here - bar.n)
 
-        fetch(model, offline=offline, progress=show)
+        return fetch(name, offline=offline, progress=show)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 import retint
-from retint.cli.chosen import download, refuse_unknown
+from retint.cli.chosen import bring, download, refuse_unknown
 from retint.cli.evaluate_film import FilmEvaluation, are_films, evaluate_films
 from retint.cli.film import KeyFrames, keyframes_of
 from retint.errors import InputError, OutputError, OutputExistsError, RenderError, RetintError
@@ -60,6 +61,8 @@ _FILES = ("report.json", "report.md", "contact-sheet.jpg")
     show_default=True,
     help="Also render each photograph moved, noisy, compressed and finer, and tell how far its colours move.",
 )
+@click.option("--lpips", is_flag=True, help="LPIPS too; downloads its network (233 MB) where it is not here.")
+@click.option("--fid", is_flag=True, help="FID too; downloads its network (104 MB) where it is not here.")
 @click.option(
     "--stabilize",
     type=click.Choice(["off", "normal", "strong"]),
@@ -88,6 +91,8 @@ def evaluate(
     overwrite: bool,
     as_json: bool,
     consistency: bool,
+    lpips: bool,
+    fid: bool,
     stabilize: Literal["off", "normal", "strong"],
     keyframes: KeyFrames,
     threads: int,
@@ -120,18 +125,24 @@ def evaluate(
             as_json=as_json,
         )
         return
-    from retint.evaluation.benchmark import Benchmark
+    from retint.evaluation.benchmark import Benchmark, PictureFigure
     from retint.evaluation.features import efficientnet_lite0
     from retint.evaluation.photos import Photos
     from retint.evaluation.report import to_json, to_markdown
     from retint.rendering import load_colorizer
 
     _set_threads(threads)
-    spaces = [efficientnet_lite0()]
+    spaces, more_figures = [efficientnet_lite0()], list[PictureFigure]()
+    if lpips or fid:
+        from retint.evaluation.perceptual import fid_space, lpips_figure
+
+        fetch = partial(bring, offline=offline)
+        spaces += [fid_space(fetch)] if fid else []
+        more_figures += [lpips_figure(fetch)] if lpips else []
     download(model, offline=offline)
     colorizer = load_colorizer(model, device=device, engine=engine, offline=offline, threads=threads)
     candidates = _candidates(colorizer, render_factors)
-    benchmark = Benchmark(candidates, spaces=spaces, with_consistency=consistency)
+    benchmark = Benchmark(candidates, spaces=spaces, more_figures=more_figures, with_consistency=consistency)
     with Photos(photos) as found:
         left_out = _measure(benchmark, found, count)
         if not len(benchmark):

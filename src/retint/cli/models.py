@@ -33,7 +33,7 @@ def models() -> None:
 @_json
 @click.option("--offline", is_flag=True, help="No effect: a list never uses the network.", hidden=True)
 def list_models(as_json: bool, offline: bool) -> None:
-    """List the models and, apart, what else training needs; and which of them are on this machine."""
+    """List the models and, apart, what else training and figures need; and which of them are on this machine."""
     rows = holdings()
     if as_json:
         for row in rows:
@@ -42,7 +42,7 @@ def list_models(as_json: bool, offline: bool) -> None:
     width = max(len(row.entry.name) for row in rows)
     for colours in (True, False):
         if not colours:
-            click.echo("\nfor training, not for colouring:")
+            click.echo("\nfor training and figures, not for colouring:")
         for row in rows:
             if (row.entry.role == "generator") == colours:
                 click.echo(f"{row.entry.name:{width}}  {_state(row):14}  {_size(row):>7}  {row.entry.about}")

@@ -47,8 +47,9 @@ PICTURE_FIGURES = (
 class FeatureSpace:
     """What a network sees in a picture: a Frechet distance is taken over it."""
 
-    name: str  # the distance is called FD(name)
+    name: str  # the distance is called FD(name), unless it has a title
     describe: Callable[[Rgb], Floats]  # (256, 256, 3) to (features,)
+    title: str = ""  # of its column, where the distance has a name of its own
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Distance:
 
     value: float
     of_gray: float | None  # the same of the grey pictures is 1; None where that is 0
+    title: str  # of its column
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ class Benchmark:
         for space in self._spaces:
             true, gray, own = (np.stack(one.features[space.name]) for one in (self._true, self._gray, tally))
             value, of_gray = max(0.0, frechet_distance(true, own)), frechet_distance(true, gray)
-            found[space.name] = Distance(value, value / of_gray if of_gray > 0 else None)
+            title = space.title or f"FD({space.name})"
+            found[space.name] = Distance(value, value / of_gray if of_gray > 0 else None, title)
         return found
 
     def _steadiness(self, tally: _Tally) -> dict[str, Steadiness] | None:

@@ -90,12 +90,12 @@ def label(row: Row) -> str:
 
 
 def _figure_cells(report: Report) -> tuple[list[str], list[list[str]]]:
-    spaces = list(report.rows[0].distances)
+    spaces = report.rows[0].distances
     head = [""]
     for figure in report.figures:
         head += [figure.title, "dCF"] if figure.key == "cf" else [figure.title]
     for space in spaces:
-        head += [f"FD({space})", "share of grey's"]
+        head += [spaces[space].title, "share of grey's"]
     body: list[list[str]] = []
     for row in report.rows:
         cells = [label(row)]

@@ -15,12 +15,13 @@ from typing import Literal
 
 from retint.errors import UnknownModelError
 
-Role = Literal["generator", "critic", "encoder", "features"]
+Role = Literal["generator", "critic", "encoder", "features", "figures"]
 
 _HUGGING_FACE = "https://huggingface.co/spensercai/DeOldify/resolve/main"
 _HUGGING_FACE_MORE = "https://huggingface.co/thookham/DeOldify/resolve/main"  # has critics and pretrained files too
 _DEEPAI = "https://data.deepai.org/deoldify"
 _DROPBOX = "https://www.dropbox.com/s"  # the links of DeOldify's README, with dl=1 for the file instead of its page
+_LPIPS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1"
 _TORCHVISION = "https://download.pytorch.org/models"
 
 
@@ -85,8 +86,8 @@ def _training(name: str, role: Role, file: str, size: int, sha256: str, about: s
     )
 
 
-def _torchvision(name: str, role: Role, head: str, about: str) -> Entry:
-    file = f"{name}-{head}.pth"
+def _torchvision(name: str, role: Role, head: str, about: str, stem: str = "") -> Entry:
+    file = f"{stem or name}-{head}.pth"
     return Entry(
         name=name,
         file=file,
@@ -166,6 +167,20 @@ _ENTRIES = (
     _torchvision("resnet34", "encoder", "b627a593", "ImageNet encoder of artistic, for training"),
     _torchvision("resnet101", "encoder", "63fe2227", "ImageNet encoder of stable and video, for training"),
     _torchvision("vgg16_bn", "features", "6c64b313", "ImageNet features of DeOldify's loss, for training"),
+    _torchvision("alexnet", "figures", "7be5be79", "ImageNet features of LPIPS, for evaluation", "alexnet-owt"),
+    Entry(
+        name="lpips-alex",
+        file="alex.pth",
+        role="figures",
+        about="linear weights of LPIPS 0.1 over AlexNet, for evaluation",
+        licence="BSD-2-Clause",
+        addresses=(f"{_LPIPS}/alex.pth",),
+        size=6009,
+        sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    ),
+    _torchvision(
+        "inception_v3", "figures", "1a9a5a14", "ImageNet features of FID, for evaluation", "inception_v3_google"
+    ),
 )
 
 CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
