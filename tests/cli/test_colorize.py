@@ -291,6 +291,7 @@ def test_json_has_an_object_for_every_input(retint, here: Path):
         "width": 48,
         "height": 32,
         "frames": None,
+        "stages": None,
         "model": "fake",
         "render_factor": 10,
         "error": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,9 @@ def test_json_tells_the_frames(retint: Any, here: Path):
     film(here / "reel.mp4")
     found = json.loads(retint("colorize", "reel.mp4", "--json").stdout)
     assert 0 < found.pop("seconds") < 60
+    stages = found.pop("stages")
+    assert list(stages) == ["decode", "motion", "render", "merge", "encode", "save"]
+    assert all(seconds >= 0 for seconds in stages.values())
     assert found == {
         "input": "reel.mp4",
         "output": "reel-color.mp4",
@@ -94,6 +98,10 @@ def test_a_terminal_sees_frames(retint: Any, here: Path, monkeypatch: pytest.Mon
     result = retint("colorize", "reel.mp4")
     assert "frame/s" in result.stderr
     assert "saving" in result.stderr
+    told = r"reel.mp4: 20 frames, \d+ of them rendered, scenes: 1, \d+ frames a second; .* motion \d"
+    assert re.search(told, result.stderr)
+        r"reel.mp4: 20 frames, \d+ of them rendered, scenes: 1, \d+ frames a second; .* motion \d", result.stderr
+    )
     assert result.stderr.endswith("saved reel-color.mp4\n")
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 from tqdm import tqdm
@@ -16,7 +16,7 @@ from retint.errors import OutputError, RetintError
 
 if TYPE_CHECKING:
     from retint.pipelines.batch import Outcome
-    from retint.pipelines.film_options import FilmProgress
+    from retint.pipelines.film_options import FilmProgress, FilmResult
     from retint.pipelines.inputs import Source
 
 
@@ -78,6 +78,8 @@ class Report:
         elif outcome.status == "done" or self._is_alone():
             for note in outcome.notes:
                 self._say(f"{shown}: {note}")
+            if not quiet() and isinstance(frames := getattr(outcome.result, "frames", None), int):
+                self._say(f"{shown}: {_told(cast('FilmResult', outcome.result), frames)}")
         if self._as_json:
             click.echo(json.dumps(_as_object(outcome)))
 
@@ -125,6 +127,16 @@ class Report:
         click.echo(", ".join(f"{count} {words[status]}" for status, count in self._counts.items() if count), err=True)
 
 
+def _told(film: FilmResult, frames: int) -> str:
+    """Where a film's time went."""
+    rate = (frames - film.resumed) / max(film.seconds, 1e-6)
+    busy = ", ".join(f"{name} {seconds:.1f}" for name, seconds in film.stages.items())
+    return (
+        f"{frames} frames, {film.rendered} of them rendered, scenes: {film.scenes}, {rate:.0f} frames a second; "
+        f"seconds that each stage was busy, of {film.seconds:.1f}: {busy}"
+    )
+
+
 def _line(shown: str, error: Exception) -> str:
     """One line that names the input."""
     text = " ".join(str(error).split())
@@ -147,7 +159,7 @@ def _as_object(outcome: Outcome) -> dict[str, str | int | float | None]:
     if result is not None:
         found |= {"seconds": result.seconds, "width": result.width, "height": result.height}
         found |= {"model": result.model, "render_factor": result.render_factor}
-        found |= {"frames": getattr(result, "frames", None)}  # of a film
+        found |= {"frames": getattr(result, "frames", None), "stages": getattr(result, "stages", None)}  # of a film
     return found
 
 
@@ -163,6 +175,7 @@ def _object(
         "width": None,
         "height": None,
         "frames": None,
+        "stages": None,
         "model": None,
         "render_factor": None,
         "error": error,
