@@ -151,8 +151,8 @@ def test_what_an_engine_may_not_give_is_refused(answer, words: str):
 
 def test_auto_render_factor_follows_the_picture():
     assert choose_render_factor((3000, 2000), 24) == 24
-    assert choose_render_factor((200, 150), 24) == 13
-    assert choose_render_factor((10, 10), 24) == 8
+    assert choose_render_factor((200, 150), 24) == 19
+    assert choose_render_factor((10, 10), 24) == 12
 
 
 def test_watermark_sits_lower_left_in_five_percent_of_the_height():
