@@ -168,6 +168,20 @@ def test_a_watermark_is_in_the_lower_left_corner(tmp_path: Path, colorizer: Colo
     assert columns.max() < 160
 
 
+def test_a_watermark_is_upright_where_the_film_is_shown_turned(tmp_path: Path, colorizer: Colorizer):
+    make_film(tmp_path / "old.mkv", frames=2, size=(320, 240), rotation=90)
+    for watermark in (False, True):
+        colorize_film(
+            tmp_path / "old.mkv", tmp_path / f"{watermark}.mkv", colorizer=colorizer, codec="ffv1", watermark=watermark
+        )
+    plain, marked = (contents_of(tmp_path / f"{name}.mkv").lumas[0].astype(int) for name in (False, True))
+    shown_with_mark = np.rot90(plain != marked)  # 90 degrees counterclockwise
+    rows, columns = np.nonzero(shown_with_mark)
+    assert shown_with_mark.shape == (320, 240)
+    assert rows.min() > 160
+    assert columns.max() < 120
+
+
 # a part of it
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,9 +28,8 @@ def are_films(paths: tuple[Path, ...]) -> bool:
 
     films = 0
     for path in paths:
-        if path.is_file():
-            with path.open("rb") as file:
-                films += film_kind(file.read(HEAD_BYTES)) is not None
+        with contextlib.suppress(OSError), path.open("rb") as file:  # what cannot be opened is told where it is read
+            films += film_kind(file.read(HEAD_BYTES)) is not None
     if films not in (0, len(paths)):
         raise click.UsageError("photographs and films have figures of their own; evaluate them one after the other")
     return films > 0
