@@ -66,6 +66,12 @@ def test_a_run_leaves_weights_and_says_what_comes_next(folder: Path):
     assert "already holds a run; add --resume" in again.output
 
 
+def test_photographs_can_stay_packed(folder: Path):
+    result = CliRunner().invoke(main, command(folder, 8, "--packed"))
+    assert result.exit_code == 0, result.output
+    assert (folder / "run" / "generator.pt").exists()
+
+
 def test_a_signal_stops_the_run_between_steps_and_resume_finishes_it(folder: Path):
     process = subprocess.Popen(
         [sys.executable, "-m", "retint", *command(folder, 4000)], stderr=subprocess.PIPE, text=True

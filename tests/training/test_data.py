@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 
 from retint.errors import TrainingError
+from retint.training import data
 from retint.training.data import Batches, PhotoSet, load_photos
+from retint.training.packed import PackedCanvas
 from retint.training.recipe import Augmentation
 from retint.training.tensors import luma, merge, split
 
@@ -74,7 +76,7 @@ def test_nothing_to_train_on_is_an_error(tmp_path: Path):
 def test_more_photographs_than_memory_say_how_many_fit(photos: Path, monkeypatch: pytest.MonkeyPatch):
     free = type(psutil.virtual_memory())  # the same kind of answer, with next to nothing free
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free(*([100_000] * len(free._fields))))
-    with pytest.raises(TrainingError, match="give at most 3 of them"):
+    with pytest.raises(TrainingError, match="give at most 3 of them, or add --packed"):
         load_photos([photos], short_side=64)
 
 
@@ -117,3 +119,54 @@ def test_split_and_merge_are_inverse():
     gray, chroma = split(torch.full((1, 3, 2, 2), 0.25))
     assert torch.allclose(gray, torch.tensor(0.25))
     assert torch.allclose(chroma, torch.tensor(0.0), atol=1e-7)
+
+
+# sets that do not fit decoded
+
+
+def test_packed_photographs_are_the_same_but_for_jpeg(photos: Path):
+    decoded, packed = (load_photos([photos], short_side=64, pack=pack) for pack in (False, True))
+    assert packed.names == decoded.names
+    assert packed.short_side == decoded.short_side
+    assert torch.equal(packed.sizes, decoded.sizes)
+    assert torch.equal(packed.turned, decoded.turned)
+    for index in range(len(decoded)):
+        one, other = decoded.picture(index), packed.picture(index)
+        assert one.shape == other.shape
+        assert np.abs(one.astype(int) - other).mean() < 3
+    for step in (0, 5):
+        assert (batches(decoded)[step].rgb - batches(packed)[step].rgb).abs().mean() < 3 / 255
+
+
+def test_a_packed_batch_depends_on_seed_phase_and_step_alone(photos: Path):
+    packed = load_photos([photos], short_side=64, pack=True)
+    own, afresh = batches(packed), load_photos([photos], short_side=64, pack=True)
+    in_a_row = [own[step].rgb for step in range(6)]
+    for step in (4, 1, 5, 1):
+        assert torch.equal(batches(afresh)[step].rgb, in_a_row[step])
+
+
+def test_a_part_of_packed_photographs(photos: Path):
+    packed = load_photos([photos], short_side=64, pack=True)
+    part = packed.part([4, 1]).to("cpu")
+    assert part.names == [packed.names[4], packed.names[1]]
+    assert part.canvas.shape == (2, *packed.canvas.shape[1:])
+    assert np.array_equal(part.picture(0), packed.picture(4))
+
+
+def test_the_next_batch_is_decoded_ahead_and_no_more(photos: Path):
+    packed = load_photos([photos], short_side=64, pack=True)
+    canvas = packed.canvas
+    assert isinstance(canvas, PackedCanvas)
+    one = batches(packed)
+    for step in (0, 1, 0):
+        assert one[step].rgb.shape[0] == 5
+        assert set(canvas._ahead) <= set(one.chosen(step + 1)[0].tolist())
+
+
+def test_packed_photographs_that_do_not_fit_either_are_told(photos: Path, monkeypatch: pytest.MonkeyPatch):
+    free = type(psutil.virtual_memory())
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free(*([3_000] * len(free._fields))))
+    monkeypatch.setattr(data, "_CHECKED", 2)
+    with pytest.raises(TrainingError, match="or a recipe with smaller phases"):
+        load_photos([photos], short_side=64, pack=True)

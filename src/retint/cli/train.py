@@ -42,6 +42,11 @@ QUICK_RUN = Path("runs/lite-quick")
     help="Photographs to score GAN checkpoints by; default: some that are held out of --photos. Give some where the "
     "weights of --start have seen --photos.",
 )
+@click.option(
+    "--packed",
+    is_flag=True,
+    help="Keep photographs in memory as JPEGs, and decode those of each batch: for sets that do not fit decoded.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR where it stopped.")
 @click.option(
     "--start", metavar="FILE", type=click.Path(path_type=Path), help="Begin with the weights in FILE (.pt, .pth)."
@@ -57,6 +62,7 @@ def train(
     validation: Path | None,
     validation_count: int,
     probes: Path | None,
+    packed: bool,
     resume: bool,
     start: Path | None,
     device: str,
@@ -95,6 +101,7 @@ def train(
         resume=resume,
         start=start,
         device=device,
+        pack=packed,
         progress=lambda line: click.echo(line, err=True),
     )
 

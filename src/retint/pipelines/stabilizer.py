@@ -157,8 +157,8 @@ class Stabilizer:
     def state(self) -> State:
         """What is needed to go on from here, as arrays that fit into an npz.
 
-        After `finish` it is the last key frame alone, half a megabyte at a render of 384 px. Going on from the state gives the same chroma, bit for bit, as
-        going on with this object.
+        After `finish` it is the last key frame alone, half a megabyte at a render of 384 px. Going on from the state
+        gives the same chroma, bit for bit, as going on with this object.
         """
         waiting = [frame for stretch in (*self._closed, self._frames) for frame in stretch]
         state: State = {"given": np.array(self._given)}

@@ -1,4 +1,4 @@
-"""Colour photographs for training: each decoded once, kept in memory on the training device, cropped for every step."""
+"""Colour photographs for training: each read once, kept in memory on the training device, cropped for every step."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from torch import Tensor
 from retint.errors import TrainingError
 from retint.training import augment
 from retint.training.augment import Draws
+from retint.training.packed import PackedCanvas, packed
 from retint.training.recipe import Augmentation
 from retint.training.tensors import luma
 
@@ -27,14 +28,16 @@ _log = logging.getLogger(__name__)
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif"}
 LEAST_COLOUR = 2.0  # mean |channel - mean of channels| of 255 under which a photograph counts as grey
 LONGEST = 1.8  # long side over short side; what a longer picture has beyond that, on both ends, is not used
+_CHECKED = 256  # photographs, after each of which it is looked whether the rest will fit
 MEMORY_SHARE = 0.7  # of the memory that is free, for photographs
 
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """Decoded photographs, in the order of their names: one tensor, so that a batch is one gather."""
+    """Photographs, in the order of their names: decoded in one tensor, so that a batch is one gather, or packed."""
 
-    canvas: Tensor  # (N, 3, S, 1.8 S) uint8: each picture in the upper left corner, portraits lying on their side
+    # (N, 3, S, 1.8 S) uint8: each picture in the upper left corner, portraits lying on their side
+    canvas: Tensor | PackedCanvas
     sizes: Tensor  # (N, 2) int64: height and width, upright
     turned: Tensor  # (N,) bool: lies on its side
     names: list[str]
@@ -53,27 +56,33 @@ class PhotoSet:
         """Some of them."""
         chosen = torch.as_tensor(index, dtype=torch.int64, device=self.canvas.device)
         names = [self.names[i] for i in index]
-        return PhotoSet(self.canvas[chosen], self.sizes[chosen], self.turned[chosen], names)
+        canvas = self.canvas[chosen] if isinstance(self.canvas, Tensor) else self.canvas.part(index)
+        return PhotoSet(canvas, self.sizes[chosen], self.turned[chosen], names)
 
     def picture(self, index: int) -> NDArray[np.uint8]:
         """One of them, upright: `(H, W, 3)`."""
         height, width = (int(side) for side in self.sizes[index])
         turned = bool(self.turned[index])
-        lying = self.canvas[index, :, : min(height, width), : max(height, width)].permute(1, 2, 0)
+        one = self.canvas[torch.tensor([index], device=self.canvas.device)][0]
+        lying = one[:, : min(height, width), : max(height, width)].permute(1, 2, 0)
         return (lying.transpose(0, 1) if turned else lying).contiguous().cpu().numpy()
 
 
-def load_photos(sources: Iterable[Path], *, short_side: int, threads: int = 2) -> PhotoSet:
+def load_photos(sources: Iterable[Path], *, short_side: int, threads: int = 2, pack: bool = False) -> PhotoSet:
     """Every colour photograph of some folders and tar files, its short side brought down to `short_side` px.
 
     Smaller ones are enlarged. Unreadable and grey ones are left out, and said in the log. Raises TrainingError if none
     is left, or if they do not fit into memory.
+
+    pack: keep them as JPEGs of quality 95, a fifth of the size or less, and decode the pictures of a batch each time
     """
     sources = list(sources)
     count = sum(1 for _ in files(sources, read=False))
     height, width = short_side, round(short_side * LONGEST)
-    _check_room(count, count * 3 * height * width)
-    canvas = np.zeros((count, 3, height, width), dtype=np.uint8)
+    if not pack:
+        _check_room(count, count * 3 * height * width, "add --packed, which takes a fifth of it or less")
+    canvas = np.zeros((0 if pack else count, 3, height, width), dtype=np.uint8)
+    kept: list[bytes] = []
     sizes: list[tuple[int, int]] = []
     names: list[str] = []
     with ThreadPoolExecutor(threads) as pool:
@@ -82,13 +91,20 @@ def load_photos(sources: Iterable[Path], *, short_side: int, threads: int = 2) -
                 _log.warning("left out: %s %s", name, trouble)
                 continue
             lying = picture if picture.shape[1] >= picture.shape[0] else picture.transpose(1, 0, 2)
-            canvas[len(names), :, : lying.shape[0], : lying.shape[1]] = lying.transpose(2, 0, 1)
+            if pack:
+                kept.append(packed(lying))
+                if len(kept) % _CHECKED == 0:
+                    done = sum(map(len, kept[-_CHECKED:])) // _CHECKED
+                    _check_room(count, done * (count - len(kept)), "a recipe with smaller phases")
+            else:
+                canvas[len(names), :, : lying.shape[0], : lying.shape[1]] = lying.transpose(2, 0, 1)
             sizes.append(picture.shape[:2])
             names.append(name)
     if not names:
         raise TrainingError(f"got no colour photograph in {', '.join(map(str, sources))}; wanted at least one")
     upright = torch.tensor(sizes)
-    return PhotoSet(torch.from_numpy(canvas)[: len(names)], upright, upright[:, 0] > upright[:, 1], names)
+    whole = PackedCanvas(kept, (height, width)) if pack else torch.from_numpy(canvas)[: len(names)]
+    return PhotoSet(whole, upright, upright[:, 0] > upright[:, 1], names)
 
 
 def files(sources: Iterable[Path], *, read: bool) -> Iterator[tuple[str, bytes]]:
@@ -111,13 +127,13 @@ def files(sources: Iterable[Path], *, read: bool) -> Iterator[tuple[str, bytes]]
             raise TrainingError(f"got {source}, wanted a folder of photographs or a tar of them")
 
 
-def _check_room(count: int, needed: int) -> None:
+def _check_room(count: int, needed: int, advice: str) -> None:
     free = psutil.virtual_memory().available * MEMORY_SHARE
     if needed > free:
         fits = int(count * free / needed)
         raise TrainingError(
             f"{count} photographs need {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB can be used; "
-            f"give at most {fits} of them, or a recipe with smaller phases"
+            f"give at most {fits} of them, or {advice}"
         )
 
 
@@ -197,6 +213,8 @@ class Batches:
 
     def __getitem__(self, step: int) -> Batch:
         index, draws = self.chosen(step)
+        if isinstance(self.photos.canvas, PackedCanvas):
+            self.photos.canvas.prepare([*index.tolist(), *self.chosen(step + 1)[0].tolist()])
         device = self.photos.canvas.device
         at = torch.from_numpy(index).to(device)
         rgb = augment.resample(

@@ -35,11 +35,13 @@ def open_run(
     resume: bool = False,
     start: Path | None = None,
     device: str = "auto",
+    pack: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Trainer:
     """A trainer that is ready to start (from the weights file `start`, if given) or, with `resume`, to go on.
 
     probes: photographs to score GAN checkpoints by, in place of some that are held out of `photos`
+    pack: keep photographs compressed in memory (`load_photos`); a run must go on as it began
 
     Raises RecipeError, TrainingError (photographs missing, the folder already holds a run), WeightsError,
     MissingExtraError.
@@ -48,7 +50,7 @@ def open_run(
     if (folder / CHECKPOINT).exists() and not resume:
         raise TrainingError(f"{folder} already holds a run; add --resume to go on with it, or name another folder")
     processes = Processes(device, precision=recipe.precision)
-    decoded = load_photos(photos, short_side=max(192, *(phase.size for phase in recipe.phases)))
+    decoded = load_photos(photos, short_side=max(192, *(phase.size for phase in recipe.phases)), pack=pack)
     torch.manual_seed(recipe.seed)
     generator = Generator(VARIANTS[recipe.variant])
     if start is None and not resume:
