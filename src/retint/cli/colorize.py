@@ -49,7 +49,7 @@ def _render_factor(
     callback=_render_factor,
     metavar="N|auto",
     help="Size of the square that the network sees, in units of 16 px; larger shows it more detail and takes longer. "
-    "By default the model's own; auto: not much finer than the picture.",
+    "By default the model's own; auto: less for very small pictures.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
 @click.option(
