@@ -71,6 +71,19 @@ def test_results_are_not_coloured_again(retint: Any, here: Path):
     assert listing(here / "album") == ["b-color.mp4", "b.mp4"]
 
 
+def test_neither_sheets_nor_work_under_way_are_coloured(retint: Any, here: Path):
+    (here / "album" / "b.mp4.partial").mkdir(parents=True)
+    film(here / "album" / "b.mp4", 3)
+    film(here / "album" / "b.mp4.partial" / "so-far.mp4", 3)
+    assert retint("colorize", "album/b.mp4", "--preview", "1").exit_code == 0
+    assert retint("colorize", "album/b.mp4", "--compare").exit_code == 0
+    before = listing(here / "album")
+    assert before == ["b-color.mp4", "b-compare.jpg", "b-preview.png", "b.mp4", "b.mp4.partial"]
+    assert retint("colorize", "album", "--recursive").exit_code == 0
+    assert listing(here / "album") == before
+    assert listing(here / "album" / "b.mp4.partial") == ["so-far.mp4"]
+
+
 def test_json_tells_the_frames(retint: Any, here: Path):
     film(here / "reel.mp4")
     found = json.loads(retint("colorize", "reel.mp4", "--json").stdout)

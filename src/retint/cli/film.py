@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 KeyFrames = int | Literal["auto", "off"]
 _MOST_EVERY = 48  # pipelines.stabilizer's, which is not imported for --help
-PREVIEW_ENDING = "-preview"
 
 
 def keyframes_of(context: click.Context, parameter: click.Parameter, value: str) -> KeyFrames:
@@ -154,6 +153,7 @@ def preview(
     from retint.cli.report import quiet
     from retint.images.atomic import whole_file
     from retint.pipelines.film_preview import preview_film
+    from retint.pipelines.inputs import PREVIEW_ENDING
 
     beside = Path(source.path.stem + PREVIEW_ENDING + ".png")
     target = {"file": destination.path, "folder": destination.path / beside}.get(

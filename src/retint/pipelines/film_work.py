@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 from retint.errors import OutputError
 from retint.images.atomic import whole_file
+from retint.pipelines.inputs import WORK_ENDING
 
-ENDING = ".partial"
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 17  # that a film's fingerprint is made of
 
 State = Mapping[str, NDArray[Any]]
@@ -52,7 +52,7 @@ class Part:
 
 def folder_of(target: Path) -> Path:
     """Where the parts of the film `target` lie while it is being made."""
-    return target.with_name(target.name + ENDING)
+    return target.with_name(target.name + WORK_ENDING)
 
 
 def fingerprint(film: Path) -> dict[str, int | str]:

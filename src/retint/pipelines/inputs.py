@@ -17,6 +17,8 @@ from retint.pipelines.kinds import FILM_SUFFIXES, HEAD_BYTES, PHOTO_SUFFIXES, fi
 
 RESULT_ENDING = "-color"
 COMPARE_ENDING = "-compare"
+PREVIEW_ENDING = "-preview"
+WORK_ENDING = ".partial"  # of the folder of a film that is under way
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ class _Finder:
                 yield Source(str(path), "file", below / entry.name, path, from_folder=True)
         for entry in entries if self._recursive else ():
             # Linked folders are not entered: they may lead back here.
-            if entry.is_dir(follow_symlinks=False) and path_key(folder / entry.name) != self._avoid:
+            ours = entry.name.endswith(WORK_ENDING) or path_key(folder / entry.name) == self._avoid
+            if entry.is_dir(follow_symlinks=False) and not ours:
                 yield from self._walk(folder / entry.name, below / entry.name)
 
     def _stems_in(self, folder: Path) -> frozenset[str]:
@@ -161,10 +164,10 @@ def _stems(names: Iterable[str]) -> frozenset[str]:
 
 
 def is_earlier_result(path: Path, stems: frozenset[str]) -> bool:
-    """Whether a file's name is that of a result, or comparison, of an input among `stems`."""
+    """Whether a file's name is that of a result, comparison or preview of an input among `stems`."""
     return any(
         path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
-        for ending in (RESULT_ENDING, COMPARE_ENDING)
+        for ending in (RESULT_ENDING, COMPARE_ENDING, PREVIEW_ENDING)
     )
 
 
