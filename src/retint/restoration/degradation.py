@@ -41,7 +41,7 @@ ODDS = {
 """Of each kind, in the documented mix."""
 
 USUAL_SIDE = 256  # px of the short side, for which sizes below are given
-VISIBLE = 8 / 255  # a mark that changes a pixel by less is no damage to find
+VISIBLE = 12 / 255  # a mark that changes a pixel by less is no damage that a person would mend
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _scratches(value: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]
         length = rng.uniform(0.15, 1.2) * side
         paths.append(_path(start, angle, length, rng.choice([0.01, 0.05, 0.2]), rng))
         widths.append(max(1, round(unit * rng.choice([1, 1, 1, 2, 2, 3]))))
-        opacities.append(rng.uniform(0.5, 1.0))
+        opacities.append(rng.uniform(0.6, 1.0))
     alpha = _strokes(value.shape, paths, widths, opacities)
     if rng.random() < 0.5:  # broken, as where the stylus jumps
         alpha = alpha * (_cloud(value.shape, rng, 12) > rng.uniform(0.2, 0.5))
@@ -219,11 +219,11 @@ def _dust(value: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     canvas = np.zeros(value.shape, dtype=np.uint8)
     for _ in range(_count(rng, 30, value.shape)):
         centre = rng.uniform(0, 1, 2) * (width, height)
-        radius = unit * rng.choice([0.5, 0.8, 1.2, 1.8, 3.0], p=[0.3, 0.3, 0.2, 0.13, 0.07])
+        radius = unit * rng.choice([0.7, 1.0, 1.5, 2.2, 3.5], p=[0.25, 0.3, 0.2, 0.15, 0.1])
         angles = np.sort(rng.uniform(0, 2 * np.pi, 7))
         radii = radius * rng.uniform(0.6, 1.4, 7)
         points = centre + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
-        level = int(rng.integers(140, 256))
+        level = int(rng.integers(180, 256))
         cv2.fillPoly(canvas, [np.rint(points * 16).astype(np.int32)], level, cv2.LINE_AA, 4)
     alpha: Floats = np.divide(canvas, 255, dtype=np.float32)
     if rng.random() < 0.5:

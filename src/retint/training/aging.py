@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retint.restoration.degradation import KINDS, Aged, Gray, age, draw_kinds
+from retint.restoration.degradation import COPYING, KINDS, Aged, Gray, age, draw_kinds
 from retint.training.data import Batches, PhotoSet
 from retint.training.recipe import Augmentation, Damage
 
@@ -79,6 +79,8 @@ class AgedBatches:
         if rng.random() < self._damage.clean:
             return Aged(picture, np.zeros(picture.shape, dtype=np.bool_), picture, ())
         kinds = draw_kinds(rng)
+        if rng.random() >= self._damage.copied:
+            kinds = [kind for kind in kinds if kind not in COPYING]
         if rng.random() < self._damage.single:
             kinds = [str(rng.choice(self._damage.kinds or KINDS))]
         elif self._damage.kinds:

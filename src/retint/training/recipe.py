@@ -59,6 +59,7 @@ class Damage:
 
     clean: float = 0.1  # odds that it stays clean
     single: float = 0.2  # odds, of the others, that one kind alone is planted; else by the documented mix
+    copied: float = 1.0  # odds, of the others, that the mix's blur, noise, scaling and JPEG are planted, too
     kinds: tuple[str, ...] = ()  # some of retint.restoration.degradation's; empty: all
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from retint.evaluation.metrics import Rgb
 
 MARK_WEIGHT = 4.0  # of a pixel under a mask, over one that is not, in the loss of `restore`
-RARE = 3.0  # weight of a damaged pixel in the cross-entropy of `damage`, which are few
+RARE = 2.0  # weight of a damaged pixel in the cross-entropy of `damage`, which are few
+DICE = 0.3  # weight of the overlap in the loss of `damage`
 GRAIN = 3 / 255  # largest deviation of the noise on what `upscale` sees
 FOUND = 0.5  # probability from which a pixel counts as found damaged, in figures
 
@@ -58,7 +59,7 @@ def _mask_terms(logits: Tensor, mask: Tensor) -> dict[str, Tensor]:
     entropy = F.binary_cross_entropy_with_logits(logits, mask, pos_weight=logits.new_tensor(RARE))
     found = torch.sigmoid(logits)
     dice = 1 - (2 * (found * mask).sum() + 1) / (found.sum() + mask.sum() + 1)
-    return {"entropy": entropy, "dice": 0.1 * dice}
+    return {"entropy": entropy, "dice": DICE * dice}
 
 
 def _upscale_terms(network: Mender, batch: AgedBatch) -> dict[str, Tensor]:
