@@ -161,7 +161,7 @@ def test_a_film_behind_an_address(
 def test_a_page_needs_yt_dlp(video: VideoColorizer, server, reply, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "yt_dlp", None)
     address = server.at("/watch", reply(b"<!doctype html><video>", content_type="text/html"))
-    with pytest.raises(InputError, match="web page.*pip install yt-dlp"):
+    with pytest.raises(InputError, match=r"web page.*pip install yt-dlp"):
         video.colorize_from_url(address, "here.mp4")
     assert not list(Path("video/source").iterdir())
 

@@ -64,8 +64,8 @@ def play(
     film: a path
     width: px on the screen at most
     most_bytes: of the film in the notebook, which is a third larger there. A film of more bytes, or in a codec that
-        browsers do not play, is shown as a copy in H.264 of that width, from the beginning as far as the bytes reach;
-        the caption then says so. The file stays as it is
+        browsers do not play, is shown as a copy in H.264 of that width, from the beginning as far as the bytes reach
+        (and the frames that the encoder holds back just then); the caption says so. The file stays as it is
     autoplay, loop: begin at once; begin again at the end
     caption: below it; None for the name of the file
 
