@@ -1,7 +1,7 @@
 """DeOldify's tutorial notebook, its import lines changed and nothing else, in a kernel.
 
-Two things of the world are stood in for: the host that the weights come from, by a `wget` that asks a server here, and the
-picture, whose address the person types in anyway.
+Two things of the world are stood in for: the host that the weights come from, by a `wget` that asks a server here, and
+the picture, whose address the person types in anyway.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ if source_url is not None and source_url !='':
     show_image_in_notebook(image_path)
 else:
     print('Provide an image url and try again.')
-""",
+""",  # noqa: E501
     """
 import shutil
 shutil.copy(image_path, 'at-35.png')
@@ -74,8 +74,8 @@ shutil.copy(image_path, 'at-35.png')
     """
 for i in range(10,12,2):
     colorizer.plot_transformed_image('test_images/image.png', render_factor=i, display_render_factor=True, figsize=(8,8))
-""",
-)  # noqa: E501
+""",  # noqa: E501
+)
 """Its cells of code. The last but one is the test's, since the last one writes over the result; that one goes to 40 in
 the tutorial, which takes minutes."""
 
