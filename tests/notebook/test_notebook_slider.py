@@ -47,6 +47,7 @@ def test_it_can_be_read_out():
     assert [image["alt"] for image in outline.all("img")] == ["before: grandma.jpg", "after: grandma.jpg"]
     (handle,) = outline.all("input")
     assert handle["type"] == "range"
+    assert handle["data-lm-suppress-shortcuts"] == "true"  # on itself: else JupyterLab has its arrow keys
     assert handle["aria-label"] == "before, after: grandma.jpg"
     assert handle["aria-valuetext"] == "50 % before"
 

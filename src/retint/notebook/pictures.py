@@ -114,11 +114,11 @@ def before_after(
     first_word, second_word = (escape(label) for label in labels)
     html = (
         f'<figure class="retint" style="max-width:{_on_screen(width, second)}px">{_STYLE}'
-        # JupyterLab would take the keys for its own shortcuts
-        f'<div class="retint-pair" data-lm-suppress-shortcuts="true">'
+        f'<div class="retint-pair">'
         f"{_image(was, f'{labels[0]}: {name}')}{_image(now, f'{labels[1]}: {name}')}"
-        # hidden: so it is where the style is taken out, and it would do nothing
-        f'<input type="range" hidden min="0" max="100" step="1" value="50" '
+        # hidden: so it is where the style is taken out, and it would do nothing. JupyterLab takes keys for shortcuts of
+        # its own, unless the very element that has the focus says no
+        f'<input type="range" hidden data-lm-suppress-shortcuts="true" min="0" max="100" step="1" value="50" '
         f'aria-label="{first_word}, {second_word}: {escape(name)}" aria-valuetext="50 % {first_word}" '
         f'data-word="{first_word}" oninput="{_MOVED}">'
         f'<i aria-hidden="true"></i><b aria-hidden="true" data-word="{first_word}"></b>'
