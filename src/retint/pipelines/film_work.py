@@ -164,7 +164,7 @@ def _parts_of(path: Path, job: Mapping[str, Any]) -> list[Part]:
     if differing:
         raise OutputError(
             f"{path}: holds parts of this film made with other settings ({', '.join(differing)} differ); "
-            "use those settings to go on with them, or --no-resume to begin again"
+            "use those settings to go on with them, or begin again (--no-resume, resume=False)"
         )
     return _journal(path / "parts.jsonl")
 
