@@ -39,8 +39,13 @@ class Draws:
     seed: int  # of grain and specks, which are drawn on the device
 
 
-def draw(sizes: NDArray[np.int64], augmentation: Augmentation, rng: np.random.Generator) -> Draws:
-    """Random numbers for pictures of `sizes` `(N, 2)`: height, width."""
+def draw(
+    sizes: NDArray[np.int64], augmentation: Augmentation, rng: np.random.Generator, *, side: int | None = None
+) -> Draws:
+    """Random numbers for pictures of `sizes` `(N, 2)`: height, width.
+
+    side: of the squares that are cut, px; wanted for `augmentation.native`
+    """
     count, plan = len(sizes), augmentation
 
     def chosen(odds: float) -> NDArray[np.bool_]:
@@ -59,6 +64,8 @@ def draw(sizes: NDArray[np.int64], augmentation: Augmentation, rng: np.random.Ge
     if plan.zoom > 1:
         scales = 1 / np.where(chosen(ODDS), uniform(1, plan.zoom), 1)
         matrices = _scalings(scales, scales, uniform(-1, 1), uniform(-1, 1)) @ matrices
+    if plan.native and side is not None:
+        matrices = np.where(chosen(plan.native)[:, None, None], _native_crops(sizes, side, rng), matrices)
     mirror = np.where(chosen(plan.flip), -1.0, 1.0)
     matrices = matrices @ _scalings(mirror, np.ones(count), np.zeros(count), np.zeros(count))
 
@@ -96,6 +103,16 @@ def _crops(sizes: NDArray[np.int64], smallest: float, rng: np.random.Generator) 
         short = sizes.min(axis=1)
         height, width = short / sizes[:, 0], short / sizes[:, 1]
     return _scalings(width, height, rng.uniform(-1, 1, count), rng.uniform(-1, 1, count))
+
+
+def _native_crops(sizes: NDArray[np.int64], side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Squares of the pictures' own pixels: at whole px, so that sampling them is copying."""
+    height, width = sizes[:, 0], sizes[:, 1]
+    tops, lefts = (rng.integers(0, np.maximum(length - side, 0) + 1) for length in (height, width))
+    out = np.zeros((len(sizes), 3, 3))
+    out[:, 0, 0], out[:, 1, 1], out[:, 2, 2] = side / width, side / height, 1
+    out[:, 0, 2], out[:, 1, 2] = (2 * lefts + side) / width - 1, (2 * tops + side) / height - 1
+    return out
 
 
 def _scalings(

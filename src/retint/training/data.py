@@ -200,7 +200,8 @@ class Batches:
             )
         self.photos, self.augmentation, self.side, self.size, self.key = photos, augmentation, side, batch, key
         self.share = share
-        self.finer = max(1, round(photos.short_side / side + 0.25))  # 1.25 px of the photograph to a sample, at most
+        # 1.25 px of the photograph to a sample, at most; native crops are samples of single px
+        self.finer = 1 if augmentation.native else max(1, round(photos.short_side / side + 0.25))
         self._sizes = photos.sizes.cpu().numpy()
 
     def chosen(self, step: int) -> tuple[NDArray[np.int64], Draws]:
@@ -209,7 +210,7 @@ class Batches:
         order = np.random.default_rng((*self.key, 1, epoch)).permutation(len(self.photos))
         index = order[position * self.size : (position + 1) * self.size][self.share]
         rng = np.random.default_rng((*self.key, 2, step, self.share.start or 0))
-        return index, augment.draw(self._sizes[index], self.augmentation, rng)
+        return index, augment.draw(self._sizes[index], self.augmentation, rng, side=self.side)
 
     def __getitem__(self, step: int) -> Batch:
         index, draws = self.chosen(step)
