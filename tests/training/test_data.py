@@ -170,3 +170,15 @@ def test_packed_photographs_that_do_not_fit_either_are_told(photos: Path, monkey
     monkeypatch.setattr(data, "_CHECKED", 2)
     with pytest.raises(TrainingError, match="or a recipe with smaller phases"):
         load_photos([photos], short_side=64, pack=True)
+
+
+def test_native_crops_are_pixels_of_the_picture_as_it_is(photos: Path):
+    loaded = load_photos([photos], short_side=80)
+    batches = Batches(loaded, Augmentation(smallest_crop=0.6, native=1.0, flip=0.0), side=64, batch=6, key=(0, 0))
+    for step in range(2):
+        index, _ = batches.chosen(step)
+        for crop, number in zip(batches[step].rgb, index, strict=True):
+            found = (crop * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+            picture = loaded.picture(int(number))
+            windows = np.lib.stride_tricks.sliding_window_view(picture, (64, 64, 3)).reshape(-1, 64, 64, 3)
+            assert (windows == found).all(axis=(1, 2, 3)).any()
