@@ -1,0 +1,1 @@
+"""Mends what time did: damage of photographs and films, on luma, by stages."""
