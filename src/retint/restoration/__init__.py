@@ -1,1 +1,1 @@
-"""Mends what time did: damage of photographs and films, on luma, by stages."""
+"""Mending what time did: photographs and films."""
