@@ -88,7 +88,9 @@ class OnnxModel:
         (answer,) = self.answers(window[None])
         wanted = (1, 1, window.shape[1] * self.scale, window.shape[2] * self.scale)
         if answer.shape != wanted:
-            raise RenderError(f"{self.name} gave an answer of shape {answer.shape}, wanted {wanted}; please report this")
+            raise RenderError(
+                f"{self.name} gave an answer of shape {answer.shape}, wanted {wanted}; please report this"
+            )
         return answer[0, 0]
 
 

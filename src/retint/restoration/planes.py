@@ -29,7 +29,7 @@ def strips(height: int, step: int = STRIP) -> Iterator[slice]:
 
 
 def luma_of(pixels: Pixels) -> Luma:
-    """(H, W) or (H, W, 3) of 8 or 16 bit to BT.601 luma, (H, W) uint16, finer than 8 bit where the input has colours."""
+    """(H, W) or (H, W, 3) of 8 or 16 bit to BT.601 luma, (H, W) uint16; that of colours is finer than 8 bit."""
     scale = FULL // int(np.iinfo(pixels.dtype).max)
     if pixels.ndim == 2:
         return pixels.astype(np.uint16) * np.uint16(scale)

@@ -1,0 +1,159 @@
+"""Noise, blur and JPEG blocks: what a trained restorer takes away, as far as there is evidence of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retint.restoration.onnx_models import OnnxModel
+from retint.restoration.options import Strength
+from retint.restoration.planes import Floats, Luma, as_unit, from_unit, strips
+from retint.restoration.tiles import CORE, over_tiles, tiles_of
+
+_BLOCK = 8  # px: of JPEG, and of the squares that noise is measured in
+_SAMPLE_SIDE = 256  # px of a tile that evidence is taken from
+_SAMPLES = 9
+_EDGE = 16  # levels of 255: larger steps are edges of things, and count as this
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for mending."""
+
+    noise: float  # deviation, levels of 255, in the flat parts of the picture
+    blocks: float  # how much steps at the borders of 8 x 8 px blocks exceed those within, levels of 255
+    residual: float  # root mean square of what the restorer would change, levels of 255
+
+
+@dataclass(frozen=True)
+class NoiseGate:
+    """How evidence becomes strength on `auto`: from 0 at the first of each pair to 1 at the second.
+
+    The strongest evidence counts.
+    """
+
+    noise: tuple[float, float] = (1.5, 4.0)
+    blocks: tuple[float, float] = (0.6, 1.5)
+    residual: tuple[float, float] = (2.5, 6.0)
+
+    def strength(self, evidence: Evidence) -> float:
+        """0..1."""
+        ramps = (
+            (evidence.noise, self.noise),
+            (evidence.blocks, self.blocks),
+            (evidence.residual, self.residual),
+        )
+        return max(float(np.clip((value - low) / max(high - low, 1e-6), 0, 1)) for value, (low, high) in ramps)
+
+
+def noise_level(luma: Luma) -> float:
+    """Deviation of the noise, levels of 255: of the diagonal differences of Haar's wavelet, in the flattest squares.
+
+    The lower quartile over squares of 8 x 8 differences, so that texture does not count as noise (Pyatykh, Hesser and
+    Zheng 2013 give the reason; they take principal components). Squares that are black or white throughout have lost
+    their noise and say nothing.
+    """
+    tall, wide = (side // (2 * _BLOCK) for side in luma.shape)
+    if not tall or not wide:
+        return 0.0
+    found: list[NDArray[np.float32]] = []
+    for rows in strips(tall, 16):
+        part = luma[2 * _BLOCK * rows.start : 2 * _BLOCK * rows.stop, : 2 * _BLOCK * wide].astype(np.float32) / 257
+        diagonal = (part[::2, ::2] - part[::2, 1::2] - part[1::2, ::2] + part[1::2, 1::2]) / 2
+        squares = diagonal.reshape(-1, _BLOCK, wide, _BLOCK)
+        levels = part.reshape(-1, 2 * _BLOCK, wide, 2 * _BLOCK).mean(axis=(1, 3))
+        deviation = np.sqrt((squares**2).mean(axis=(1, 3)))
+        found.append(deviation[(levels > 6) & (levels < 249)])
+    values = np.concatenate(found)
+    return float(np.quantile(values, 0.25)) if values.size else 0.0
+
+
+def blockiness(luma: Luma) -> float:
+    """How much larger the steps at the borders of 8 x 8 px blocks are than the others, levels of 255; 0 at least.
+
+    Of the eight ways to lay the grid each way the strongest, as cropping moves it, above the middle of all; of both
+    ways the weaker, as a fence has steps in one.
+    """
+    return min(_grid_steps(luma), _grid_steps(luma.T))
+
+
+def _grid_steps(luma: Luma) -> float:
+    """Across."""
+    width = luma.shape[1]
+    if width < 4 * _BLOCK:
+        return 0.0
+    sums = np.zeros(width - 1)
+    for rows in strips(len(luma)):
+        steps = np.abs(np.diff(luma[rows].astype(np.float32) / 257, axis=1))
+        sums += np.minimum(steps, _EDGE).sum(axis=0)
+    means = np.array([sums[phase::_BLOCK].mean() for phase in range(_BLOCK)]) / len(luma)
+    return float(means.max() - np.median(means))
+
+
+def evidence_of(luma: Luma, model: OnnxModel) -> Evidence:
+    """Look at the picture, and at what the restorer would do to nine places of it (to all of a small one)."""
+    tiles = list(tiles_of(luma.shape[0], luma.shape[1], _SAMPLE_SIDE))
+    at = np.unique(np.linspace(0, len(tiles) - 1, _SAMPLES).round().astype(int))
+    chosen = {tiles[index] for index in at}
+    squares, pixels = 0.0, 0
+    for rows, columns, values in over_tiles(
+        (luma,), model.work, model.margin, core=_SAMPLE_SIDE, wanted=chosen.__contains__
+    ):
+        change = values - as_unit(luma[rows, columns])
+        squares += float((change.astype(np.float64) ** 2).sum())
+        pixels += change.size
+    return Evidence(noise_level(luma), blockiness(luma), 255 * float(np.sqrt(squares / pixels)))
+
+
+def chosen_strength(evidence: Evidence, wanted: Strength, gate: NoiseGate) -> float:
+    """How much to mend: what is asked for, or, on `auto`, what the evidence says."""
+    return gate.strength(evidence) if wanted == "auto" else float(wanted)
+
+
+def cleaned(
+    luma: Luma,
+    model: OnnxModel,
+    strength: float,
+    *,
+    grain: Literal["clean", "keep"] = "clean",
+    noise: float = 0.0,
+    core: int = CORE,
+) -> Luma:
+    """The picture as the restorer would have it, `strength` of the way.
+
+    grain: keep leaves the grain in. noise: deviation of it, levels of 255
+    """
+    if strength <= 0:
+        return luma
+
+    def work(window: Floats) -> Floats:
+        change = model.work(window) - window[0]
+        if grain == "keep":
+            change = change + _grain(-change, noise / 255)
+        return (window[0] + np.float32(strength) * change).astype(np.float32)
+
+    out = np.empty_like(luma)
+    for rows, columns, values in over_tiles((luma,), work, max(model.margin, 16), core=core):
+        out[rows, columns] = from_unit(values)
+    return out
+
+
+def enlarged(luma: Luma, model: OnnxModel, *, core: int = CORE) -> Luma:
+    """Twice as large each way: (2 H, 2 W)."""
+    out = np.empty((2 * luma.shape[0], 2 * luma.shape[1]), np.uint16)
+    for rows, columns, values in over_tiles((luma,), model.work, model.margin, scale=2, core=core):
+        out[rows, columns] = from_unit(values)
+    return out
+
+
+def _grain(taken: Floats, deviation: float) -> Floats:
+    """The grain in what the restorer takes away: its fine part, within what noise of that deviation reaches.
+
+    Blocks and blur are coarser than two pixels, or they stand at edges and exceed the grain.
+    """
+    fine = taken - np.asarray(cv2.GaussianBlur(taken, (0, 0), 2.0), np.float32)
+    return np.clip(fine, -2.5 * deviation, 2.5 * deviation).astype(np.float32)
