@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from retint.errors import InputError
-from retint.images.photograph import Photograph, Pixels
+from retint.images.photograph import Photograph, Pixels, RestorationMark
+from retint.images.sizes import enlarged_metadata
 from retint.restoration import damage as damages
 from retint.restoration import noise as noises
 from retint.restoration import tone as tones
@@ -70,6 +71,11 @@ class Findings:
             (self.upscale > 1, f"enlarged {self.upscale} times"),
         )
         return tuple(what for is_so, what in done if is_so)
+
+    @property
+    def mark(self) -> RestorationMark:
+        """What the result's metadata is to say."""
+        return RestorationMark(self.changed, self.filled, ", ".join(self.models))
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -135,9 +141,7 @@ class Restorer:
         pixels = run.finish()
         if options.upscale == 2:
             pixels = run.enlarge(pixels)
-        photo = replace(photo, pixels=pixels)
-        if options.upscale == 2:
-            photo = _twice(photo)
+        photo = replace(photo, pixels=pixels) if options.upscale == 1 else _twice(photo, pixels)
         return Restored(photo, run.mask if run.mask is not None else np.zeros(size, np.bool_), run.findings)
 
 
@@ -227,8 +231,8 @@ def _resized(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), pixels.dtype)
 
 
-def _twice(photo: Photograph) -> Photograph:
-    """What goes with pixels that have been doubled: transparency, and a resolution that keeps the print's size."""
-    dpi = photo.metadata.dpi
-    metadata = photo.metadata if dpi is None else replace(photo.metadata, dpi=(2 * dpi[0], 2 * dpi[1]))
-    return replace(photo, alpha=None if photo.alpha is None else _resized(photo.alpha), metadata=metadata)
+def _twice(photo: Photograph, pixels: Pixels) -> Photograph:
+    """What goes with pixels that have been doubled: transparency, and metadata that say so."""
+    metadata = enlarged_metadata(photo.metadata, pixels.shape[1], pixels.shape[0], 2)
+    alpha = None if photo.alpha is None else _resized(photo.alpha)
+    return replace(photo, pixels=pixels, alpha=alpha, metadata=metadata)
