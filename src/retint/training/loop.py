@@ -7,13 +7,15 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from retint.errors import TrainingError
 from retint.networks.generator import Generator
+from retint.networks.mender import Mender, Toner
 from retint.training import inflection
+from retint.training.aging import AgedBatch, AgedBatches
 from retint.training.data import Batch, Batches, PhotoSet
 from retint.training.inflection import Scores
 from retint.training.nogan import GanPhase
@@ -22,8 +24,10 @@ from retint.training.pretraining import CriticPhase, GeneratorPhase, Terms, gene
 from retint.training.probes import Judge
 from retint.training.recipe import Phase, Recipe
 from retint.training.report import write_report
+from retint.training.restoring import RestorerJudge, RestorerPhase
 from retint.training.runfolder import CHECKPOINT, FINAL, RunFolder
 
+Work: TypeAlias = "GeneratorPhase | CriticPhase | GanPhase | RestorerPhase"
 SMOOTHING = 0.98  # of the losses that are told; nothing rests on them
 
 
@@ -38,7 +42,7 @@ class Trainer:
         folder: RunFolder,
         *,
         probes: Judge | None = None,
-        validation: Judge | None = None,
+        validation: Judge | RestorerJudge | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         """probes: held out of `photos`; wanted where the recipe has a GAN phase. validation: for figures alone."""
@@ -51,7 +55,7 @@ class Trainer:
         self.position, self.step = 0, 0  # which phase of the plan, and how many of its steps are done
         self.scores: list[Scores] = []  # of the GAN phase under way: before it, then of every checkpoint
         self.ended = ""  # why the plan ended before its end
-        self.work: GeneratorPhase | CriticPhase | GanPhase | None = None
+        self.work: Work | None = None
         self.stop_requested = False  # set from outside: stop after the step under way, and keep the run
         self._last_save = self._last_figures = self._last_line = time.monotonic()
 
@@ -79,8 +83,10 @@ class Trainer:
         self.players.processes.wait()
         return True
 
-    def _begin(self, phase: Phase) -> GeneratorPhase | CriticPhase | GanPhase:
+    def _begin(self, phase: Phase) -> Work:
         """The phase with fresh optimisers, and its scores before the first step."""
+        if phase.kind == "restorer":
+            return RestorerPhase(self.players, self.recipe, phase, self._steps(phase))
         if phase.kind == "generator":
             return GeneratorPhase(self.players, self.recipe, phase, self._steps(phase))
         if phase.kind == "critic":
@@ -97,7 +103,7 @@ class Trainer:
     def _run(self, phase: Phase) -> bool:
         """The steps of a phase that are left. False if a stop was asked for."""
         steps, first, started = self._steps(phase), self.step, time.monotonic()
-        batches = self._batches(phase)
+        batches = self._aged_batches(phase) if phase.kind == "restorer" else self._batches(phase)
         coloured = true = None
         if phase.kind == "critic":
             seed = self.recipe.seed + self.position
@@ -131,7 +137,8 @@ class Trainer:
             self._in_between(phase, steps, sums, speed, waited / (time.monotonic() - started))
         return True
 
-    def _step(self, sets: list[list[Batch]]) -> Terms:
+    def _step(self, sets: Any) -> Terms:
+        """One step; sets: of batches, as the phase's kind wants them."""
         phase, _ = self.plan[self.position]
         # dropout is drawn from the global generator, which belongs to this step now, too
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.position * 10_007 + self.step)
@@ -143,13 +150,13 @@ class Trainer:
             return terms
         if isinstance(self.work, CriticPhase):
             return self.work.step(sets[0], sets[1], self.step)
-        assert isinstance(self.work, GeneratorPhase)
+        assert isinstance(self.work, GeneratorPhase | RestorerPhase)
         terms = self.work.step(sets[0], self.step)
         if phase.average:
             self.players.update_average(self._decay(phase))
         return terms
 
-    def _settle_average(self, phase: Phase) -> Generator:
+    def _settle_average(self, phase: Phase) -> Generator | Mender | Toner:
         """The generator to judge and to keep: where a phase keeps no running average, that of now."""
         if not phase.average:
             self.players.update_average(0.0)
@@ -166,9 +173,17 @@ class Trainer:
         augmentation = phase.augmentation or self.recipe.augmentation
         return Batches(photos or self.photos, augmentation, side=phase.size, batch=phase.batch, key=key, share=share)
 
+    def _aged_batches(self, phase: Phase) -> AgedBatches:
+        key = (self.recipe.seed, self.position)
+        share = self.players.processes.share(phase.batch)
+        augmentation = phase.augmentation or self.recipe.augmentation
+        return AgedBatches(
+            self.photos, augmentation, phase.damage, side=phase.size, batch=phase.batch, key=key, share=share
+        )
+
     def _finish(self, phase: Phase, cycle: int) -> None:
         """What follows a phase: its figures, for a GAN phase its inflection point, and the next one's turn."""
-        if phase.kind == "generator":
+        if phase.kind in ("generator", "restorer"):
             self.players.take(self._settle_average(phase).state_dict())
         if phase.kind == "gan":
             self._choose(cycle)
@@ -258,8 +273,9 @@ class Trainer:
             figures = self.validation.figures(subject)
             self._write({"position": self.position, "step": self.step, "figures": asdict(figures)})
             self._say(f"validation: {figures}")
-        if self.probes is not None:
-            self.folder.save_probes(self.probes, self.probes.renders(subject), f"{phase.name}, {self.step}")
+        shown = self.validation if isinstance(self.validation, RestorerJudge) else self.probes
+        if shown is not None:
+            self.folder.save_probes(shown, shown.renders(subject), f"{phase.name}, {self.step}")
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self.players.processes.is_first:
@@ -271,13 +287,14 @@ class Trainer:
 
     # (4) starting from weights, stopping, going on
 
-    def start_from(self, generator: Generator) -> None:
+    def start_from(self, generator: Generator | Mender | Toner) -> None:
         """Begin with the weights of a generator of the same variant, in place of fresh ones.
 
         Raises TrainingError for another variant.
         """
         wanted = self.players.generator.variant
-        if not {generator.variant.name, wanted.name} <= {"stable", "video"} and generator.variant != wanted:
+        alike = {generator.variant.name, wanted.name} <= {"stable", "video"}
+        if not alike and generator.variant != wanted:
             raise TrainingError(
                 f"got weights of {generator.variant.name!r} to start from, wanted {wanted.name!r}, "
                 "the variant of the recipe"

@@ -32,7 +32,7 @@ class GanPhase:
     def __post_init__(self) -> None:
         assert self.players.critic is not None
         self.critic = self.players.critic
-        self.optimizer = generator_optimizer(self.players.generator, self.phase, self.recipe.weight_decay)
+        self.optimizer = generator_optimizer(self.players.colorizer(), self.phase, self.recipe.weight_decay)
         self.critic_optimizer = critic_optimizer(self.critic, self.phase, self.recipe.weight_decay)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
 
@@ -42,10 +42,10 @@ class GanPhase:
 
     def _critic_turn(self, batch: Batch, step: int) -> Terms:
         players = self.players
-        players.generator.eval()
+        players.colorizer().eval()
         self.critic.train().requires_grad_(True)
         with torch.no_grad():
-            coloured = players.colour(players.generator, batch.gray, batch.luma)
+            coloured = players.colour(players.colorizer(), batch.gray, batch.luma)
             maps = [players.maps(rgb) if players.critic_sees_maps else [] for rgb in (batch.rgb, coloured)]
         true_says = players.verdict(batch.rgb, maps[0])
         coloured_says = players.verdict(coloured, maps[1])
@@ -61,9 +61,9 @@ class GanPhase:
 
     def _generator_turn(self, batch: Batch, step: int) -> Terms:
         players, losses = self.players, self.phase.losses
-        players.generator.train()
+        players.colorizer().train()
         self.critic.eval().requires_grad_(False)
-        coloured = players.colour(players.generator, batch.gray, batch.luma)
+        coloured = players.colour(players.colorizer(), batch.gray, batch.luma)
         maps = players.maps(coloured)
         terms = players.terms(coloured, batch.rgb, maps, players.true_maps(batch.rgb, losses), losses)
         says = players.verdict(coloured, maps)

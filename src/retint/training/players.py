@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from retint.networks.critic import Critic
 from retint.networks.encoders import EfficientNetLite, ResNet
 from retint.networks.generator import Generator
+from retint.networks.mender import Mender, Toner
 from retint.networks.vgg import Vgg16
 from retint.training.losses import FeatureCritic, LiteFeatureLoss, chroma_loss
 from retint.training.perceptual import FeatureLoss
@@ -23,8 +24,8 @@ from retint.training.tensors import denormalize, merge, normalize, normalize_rgb
 class Players:
     """The networks of a run, on their device."""
 
-    generator: Generator
-    average: Generator  # what is judged and delivered
+    generator: Generator | Mender | Toner  # what learns to colour, or to restore
+    average: Generator | Mender | Toner  # what is judged and delivered
     critic: Critic | FeatureCritic | None  # None: the recipe has no critic
     features: LiteFeatureLoss | FeatureLoss | None  # None: the recipe has no feature loss
     processes: Processes
@@ -37,6 +38,16 @@ class Players:
         with self.processes.arithmetic():
             out = generator(normalize(gray).contiguous(memory_format=torch.channels_last)).float()
         return merge(luma, out) if generator.variant.head == "chroma" else denormalize(out)
+
+    def colorizer(self) -> Generator:
+        """The generator, in a run that makes one."""
+        assert isinstance(self.generator, Generator)
+        return self.generator
+
+    def restorer(self) -> Mender | Toner:
+        """The network that restores, in a run that makes one."""
+        assert not isinstance(self.generator, Generator)
+        return self.generator
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
         """What the frozen network sees in pictures: feature maps, finest first. Empty where there is none."""
@@ -101,7 +112,7 @@ class Players:
 
 
 def gather(
-    generator: Generator,
+    generator: Generator | Mender | Toner,
     recipe: Recipe,
     features: EfficientNetLite | Vgg16 | None,
     processes: Processes,
@@ -153,6 +164,12 @@ def generator_optimizer(generator: Generator, phase: Phase, weight_decay: float)
                 ours += list(norm.parameters())
     betas = (0.0, 0.9) if phase.kind == "gan" else (0.95, 0.99)
     return torch.optim.AdamW(groups, lr=phase.rate, betas=betas, eps=1e-8, weight_decay=weight_decay)
+
+
+def restorer_optimizer(network: nn.Module, phase: Phase, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over all of a network that restores."""
+    groups = [{"params": list(network.parameters()), "top": phase.rate}]
+    return torch.optim.AdamW(groups, lr=phase.rate, betas=(0.95, 0.99), eps=1e-8, weight_decay=weight_decay)
 
 
 def critic_optimizer(critic: nn.Module, phase: Phase, weight_decay: float) -> torch.optim.AdamW:

@@ -58,17 +58,17 @@ class GeneratorPhase:
     steps: int
 
     def __post_init__(self) -> None:
-        self.optimizer = generator_optimizer(self.players.generator, self.phase, self.recipe.weight_decay)
+        self.optimizer = generator_optimizer(self.players.colorizer(), self.phase, self.recipe.weight_decay)
 
     def step(self, batches: list[Batch], step: int) -> Terms:
         """One step on the gradients of all `batches`."""
         players, phase = self.players, self.phase
         set_cycle(self.optimizer, step, self.steps, phase.warm)
-        players.generator.train()
+        players.colorizer().train()
         self.optimizer.zero_grad(set_to_none=True)
         told: Terms = {}
         for batch in batches:
-            coloured = players.colour(players.generator, batch.gray, batch.luma)
+            coloured = players.colour(players.colorizer(), batch.gray, batch.luma)
             maps = players.maps(coloured) if phase.losses.features else []
             true = players.true_maps(batch.rgb, phase.losses)
             terms = players.terms(coloured, batch.rgb, maps, true, phase.losses)
@@ -149,10 +149,10 @@ def generated_pictures(players: Players, photos: PhotoSet, phase: Phase, *, seed
     batches = Batches(photos, PLAIN, side=phase.size, batch=at_once, key=(seed, GENERATED))
     shape = (count, 3, phase.size, phase.size)
     sets = [torch.empty(shape, dtype=torch.uint8, device=players.processes.device) for _ in range(2)]
-    players.generator.eval()
+    players.colorizer().eval()
     for first in range(0, count, at_once):
         batch = batches[first // at_once]
-        coloured = players.colour(players.generator, batch.gray, batch.luma)
+        coloured = players.colour(players.colorizer(), batch.gray, batch.luma)
         for target, rgb in zip(sets, (batch.rgb, coloured), strict=True):
             part = target[first : first + at_once]
             part[:] = (rgb[: len(part)] * 255).round().clamp(0, 255).to(torch.uint8)

@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar
 
 from retint.errors import RecipeError
 from retint.networks.generator import VARIANTS
+from retint.networks.mender import MENDERS
+from retint.restoration.degradation import KINDS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,6 +54,15 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Damage:
+    """What is planted on a clean picture before a network that restores sees it. Odds are per picture."""
+
+    clean: float = 0.1  # odds that it stays clean
+    single: float = 0.2  # odds, of the others, that one kind alone is planted; else by the documented mix
+    kinds: tuple[str, ...] = ()  # some of retint.restoration.degradation's; empty: all
+
+
+@dataclass(frozen=True)
 class Phase:
     """One stretch of training. Rates of pretraining follow one cycle (arXiv 1708.07120); a GAN's is constant."""
 
@@ -59,7 +70,7 @@ class Phase:
     size: int  # side of the square that the networks see, px
     batch: int  # pictures a step, over all processes; in a critic phase of each kind, true and coloured
     rate: float  # highest learning rate: of the generator's decoder, or of the critic in a critic phase
-    kind: Literal["generator", "critic", "gan"] = "generator"
+    kind: Literal["generator", "critic", "gan", "restorer"] = "generator"
     samples: int = 0  # pictures in all; steps = samples // batch
     epochs: float = 0.0  # the same as a share of the photographs; one of the two
     encoder_rates: tuple[float, float] = (0.0, 0.0)  # early half (to stride 8), late half; 0: all but its norms frozen
@@ -68,6 +79,7 @@ class Phase:
     average: float = 0.0  # decay of the running average of the generator's weights, which a phase ends with; 0: none
     losses: Losses = Losses()
     augmentation: Augmentation | None = None  # in place of the recipe's
+    damage: Damage = Damage()  # restorer phases
     first_cycle_only: bool = False  # not repeated in later cycles
     pictures: float = 1.0  # critic phases: share of the photographs that the generator colours for it
     threshold: float = 0.65  # GAN: the generator's turn comes once the critic's loss is below
@@ -84,10 +96,10 @@ class Phase:
 class Recipe:
     """A whole plan."""
 
-    variant: str  # of the generator
-    encoder_weights: str  # name of the ImageNet weights that the encoder starts from
-    feature_weights: str  # name of the network behind the feature loss: efficientnet_liteN, or vgg16_bn
+    variant: str  # of the generator, or of the network that restores
     phases: tuple[Phase, ...]
+    encoder_weights: str = ""  # name of the ImageNet weights that a generator's encoder starts from
+    feature_weights: str = ""  # name of the network behind the feature loss: efficientnet_liteN, or vgg16_bn
     critic: Literal["pixels", "features"] = "pixels"  # DeOldify's own, or heads on the feature loss's frozen maps
     critic_width: int = 256  # channels of its first layer, or of each head
     cycles: int = 1  # of critic and GAN, at most
@@ -103,8 +115,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.phases:
             raise RecipeError("got a recipe without phases, wanted at least one [[phases]] table")
-        if self.variant not in VARIANTS:
-            raise RecipeError(f"got variant {self.variant!r}, wanted one of: {', '.join(VARIANTS)}")
+        if self.variant not in (*VARIANTS, *MENDERS):
+            raise RecipeError(f"got variant {self.variant!r}, wanted one of: {', '.join((*VARIANTS, *MENDERS))}")
+        if not self.restores and not (self.encoder_weights and self.feature_weights):
+            raise RecipeError(f"variant {self.variant!r} wants encoder_weights and feature_weights, got one or none")
         if self.critic == "features" and self.feature_weights == "vgg16_bn":
             raise RecipeError("got critic 'features' over vgg16_bn, wanted critic 'pixels', or efficientnet_lite0 to 2")
         for phase in self.phases:
@@ -115,10 +129,19 @@ class Recipe:
         if "critic" in kinds and "generator" in kinds[kinds.index("critic") :]:
             raise RecipeError("got a generator phase after a critic phase; pretrain the generator first")
 
+    @property
+    def restores(self) -> bool:
+        """Whether the plan makes a network that restores, and none that colours."""
+        return self.variant in MENDERS
+
     def _check(self, phase: Phase) -> None:
         where = f"phase {phase.name!r}"
-        if phase.kind not in ("generator", "critic", "gan"):
-            raise RecipeError(f"{where}: got kind {phase.kind!r}, wanted generator, critic or gan")
+        if phase.kind not in ("generator", "critic", "gan", "restorer"):
+            raise RecipeError(f"{where}: got kind {phase.kind!r}, wanted generator, critic, gan or restorer")
+        if (phase.kind == "restorer") != self.restores:
+            raise RecipeError(f"{where}: got kind {phase.kind!r} for variant {self.variant!r}, which does not train so")
+        if unknown := sorted(set(phase.damage.kinds) - set(KINDS)):
+            raise RecipeError(f"{where}: got damage {', '.join(unknown)}, wanted some of {', '.join(KINDS)}")
         if phase.size % 32 or phase.size < 32:
             raise RecipeError(f"{where}: got size {phase.size}, wanted a multiple of 32")
         if (phase.samples > 0) == (phase.epochs > 0):
@@ -171,6 +194,11 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
     for index, raw in enumerate(table.pop("phases", [])):
         place = f"{where}, phase {raw.get('name', index + 1)}"
         parts: dict[str, Any] = {"losses": _build(Losses, raw.pop("losses", {}), f"{place}, losses")}
+        if "damage" in raw:
+            table_of_damage = raw.pop("damage")
+            if "kinds" in table_of_damage:
+                table_of_damage["kinds"] = tuple(table_of_damage["kinds"])
+            parts["damage"] = _build(Damage, table_of_damage, f"{place}, damage")
         if "augmentation" in raw:
             parts["augmentation"] = _build(Augmentation, raw.pop("augmentation"), f"{place}, augmentation")
         if "encoder_rates" in raw:

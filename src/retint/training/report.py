@@ -73,10 +73,17 @@ def _figures(entries: Sequence[dict[str, Any]]) -> str:
     found = [entry["figures"] for entry in entries if "figures" in entry]
     if not found:
         return "<p>None: the run had no --validation.</p>"
-    names = {"psnr": "PSNR, dB", "cf": "CF", "fd_share": "FD(EfficientNet-Lite0), share of grey's"}
+    names = {
+        "psnr": "PSNR, dB",
+        "cf": "CF",
+        "fd_share": "FD(EfficientNet-Lite0), share of grey's",
+        "after": "restored: PSNR in dB, or IoU of found damage",
+        "clean": "clean pictures: PSNR in dB, or share of false alarms",
+    }
     return "".join(
         line_chart(title, {name: [(i, one[name]) for i, one in enumerate(found)]}, across="round")
         for name, title in names.items()
+        if name in found[-1]
     )
 
 

@@ -14,6 +14,9 @@ from retint.networks.checkpoints import load_generator
 from retint.networks.encoders import EfficientNetLite, ResNet
 from retint.networks.generator import VARIANTS, Generator
 from retint.networks.imagenet import feature_network
+from retint.networks.mender import build_mender
+from retint.networks.mender_files import load_mender
+from retint.networks.vgg import Vgg16
 from retint.training.data import PhotoSet, load_photos
 from retint.training.imagenet_weights import feature_weights, load_encoder_weights
 from retint.training.loop import Trainer
@@ -21,6 +24,7 @@ from retint.training.players import gather
 from retint.training.probes import SIDE, Judge
 from retint.training.processes import Processes
 from retint.training.recipe import Recipe, load_recipe
+from retint.training.restoring import RestorerJudge
 from retint.training.runfolder import CHECKPOINT, RunFolder
 
 
@@ -52,35 +56,47 @@ def open_run(
     processes = Processes(device, precision=recipe.precision)
     decoded = load_photos(photos, short_side=max(192, *(phase.size for phase in recipe.phases)), pack=pack)
     torch.manual_seed(recipe.seed)
-    generator = Generator(VARIANTS[recipe.variant])
-    if start is None and not resume:
-        encoder = generator.layers[0]
-        assert isinstance(encoder, EfficientNetLite | ResNet)
-        load_encoder_weights(encoder, recipe.encoder_weights)
-    features = None
-    if any(phase.losses.features for phase in recipe.phases) or recipe.critic == "features":
-        features = feature_weights(recipe.feature_weights)
-    players = gather(generator, recipe, features, processes)
-    judging = feature_network("efficientnet_lite0", head=True)
-    if probes is None:
-        decoded, probing = hold_out(decoded, recipe, judging)
+    if recipe.restores:
+        network, features = build_mender(recipe.variant), None
     else:
-        probing = Judge(pictures(load_photos([probes], short_side=SIDE), recipe.probes), judging)
-    judge = None
-    if validation is not None:
-        judge = Judge(pictures(load_photos([validation], short_side=SIDE), validation_count), judging)
+        network, features = _colour_networks(recipe, fresh=start is None and not resume)
+    players = gather(network, recipe, features, processes)
+    judge: Judge | RestorerJudge | None = None
+    probing: Judge | None = None
+    known = [] if validation is None else pictures(load_photos([validation], short_side=SIDE), validation_count)
+    if recipe.restores:
+        judge = RestorerJudge(known) if known else None
+    else:
+        judging = feature_network("efficientnet_lite0", head=True)
+        judge = Judge(known, judging) if known else None
+        if probes is None:
+            decoded, probing = hold_out(decoded, recipe, judging)
+        else:
+            probing = Judge(pictures(load_photos([probes], short_side=SIDE), recipe.probes), judging)
     run = RunFolder(folder, text)
     trainer = Trainer(recipe, players, decoded, run, probes=probing, validation=judge, progress=progress)
     if resume:
         trainer.resume()
     else:
         if start is not None:
-            trainer.start_from(load_generator(start))
+            trainer.start_from(load_mender(start) if recipe.restores else load_generator(start))
         if processes.is_first:
             run.begin()
     if processes.is_first and not run.open_board() and progress is not None:
         progress("no TensorBoard logs: tensorboard is not installed (pip install 'retint[train]')")
     return trainer
+
+
+def _colour_networks(recipe: Recipe, *, fresh: bool) -> tuple[Generator, EfficientNetLite | Vgg16 | None]:
+    """The generator, with ImageNet's encoder where it begins `fresh`, and the network of the feature loss, if any."""
+    generator = Generator(VARIANTS[recipe.variant])
+    if fresh:
+        encoder = generator.layers[0]
+        assert isinstance(encoder, EfficientNetLite | ResNet)
+        load_encoder_weights(encoder, recipe.encoder_weights)
+    if any(phase.losses.features for phase in recipe.phases) or recipe.critic == "features":
+        return generator, feature_weights(recipe.feature_weights)
+    return generator, None
 
 
 def hold_out(photos: PhotoSet, recipe: Recipe, network: EfficientNetLite) -> tuple[PhotoSet, Judge | None]:

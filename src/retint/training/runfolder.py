@@ -17,7 +17,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from retint.errors import TrainingError
 from retint.networks.generator import Generator
-from retint.training.probes import Judge
+from retint.networks.mender import Mender, Toner
 
 if TYPE_CHECKING:
     from retint.evaluation.metrics import Rgb
@@ -36,6 +36,13 @@ FINAL = "generator.pt"
 LOG = "log.jsonl"
 RECIPE = "recipe.toml"
 SHOWN = 6  # probes on a sheet
+
+
+class Shown(Protocol):
+    """Pictures as they were, grey or aged, and as they should be."""
+
+    gray: list[Rgb]
+    true: list[Rgb]
 
 
 class RunFolder:
@@ -68,7 +75,7 @@ class RunFolder:
                 raise OSError(f"{path} could not be written ({str(error).splitlines()[0]})") from error
             raise
 
-    def save_generator(self, generator: Generator, name: str) -> None:
+    def save_generator(self, generator: Generator | Mender | Toner, name: str) -> None:
         """In retint's own format, which `retint models` and `retint colorize` read."""
         self.save({"variant": generator.variant.name, "model": generator.state_dict()}, name)
 
@@ -127,7 +134,7 @@ class RunFolder:
                 continue
         return out
 
-    def save_probes(self, probes: Judge, results: list[Rgb], name: str) -> None:
+    def save_probes(self, probes: Shown, results: list[Rgb], name: str) -> None:
         """A sheet of the first probes in `results`' colours; the grey and the true ones beside the first sheet."""
         folder = self.path / "probes"
         folder.mkdir(exist_ok=True)

@@ -1,0 +1,196 @@
+"""The networks that restore: U-Nets over luma at native resolution, and a small one for tone.
+
+They share one body: the picture's 2x2 squares as channels, plain residual blocks without norms at 1/2 to 1/16 of the
+size, pixel shuffle on the way up, skips added (after EDSR, arXiv 1707.02921, and U-Net, arXiv 1505.04597). What they
+differ in is a row of `MENDERS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STRIDE = 16  # px: heights and widths that the U-Nets take are multiples of it
+THUMBNAIL = 96  # px a side, what the tone network sees
+FIELD = 12  # cells a side of the field that it gives
+
+
+@dataclass(frozen=True)
+class MenderVariant:
+    """One row of the table. Widths are channels at 1/2, 1/4, 1/8, 1/16; blocks are those of each level and way."""
+
+    name: str
+    inputs: Literal[1, 2]  # luma; luma and mask
+    widths: tuple[int, int, int, int]
+    blocks: tuple[int, int, int, int]
+    head: Literal["luma", "mask", "tone"]
+    scale: Literal[1, 2] = 1  # of the picture that comes out
+
+
+MENDERS = {
+    variant.name: variant
+    for variant in (
+        MenderVariant("restore", 2, (32, 64, 96, 128), (1, 1, 2, 2), "luma"),
+        MenderVariant("damage", 1, (24, 40, 64, 96), (1, 1, 1, 2), "mask"),
+        MenderVariant("upscale", 1, (32, 64, 96, 128), (2, 1, 1, 1), "luma", scale=2),
+        MenderVariant("tone", 1, (24, 48, 96, 128), (1, 1, 1, 1), "tone"),
+    )
+}
+
+
+class _Block(nn.Module):
+    """x + conv(relu(conv(x))), 3x3."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        with torch.no_grad():  # a block begins as nearly nothing, so that depth does not blow numbers up
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(torch.relu(self.first(x)))
+
+
+def _blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_Block(channels) for _ in range(count)))
+
+
+class _Body(nn.Module):
+    """`(N, C, H, W)` to `(N, outputs, H / 2, W / 2)`; H and W multiples of 16."""
+
+    def __init__(self, inputs: int, outputs: int, variant: MenderVariant) -> None:
+        super().__init__()
+        widths, counts = variant.widths, variant.blocks
+        pairs = list(zip(widths, widths[1:], strict=False))
+        self.enter = nn.Conv2d(4 * inputs, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(_blocks(width, count) for width, count in zip(widths, counts, strict=True))
+        self.shrink = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
+        self.grow = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in pairs)
+        self.up = nn.ModuleList(_blocks(fine, count) for (fine, _), count in zip(pairs, counts, strict=False))
+        self.leave = nn.Conv2d(widths[0], outputs, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.enter(F.pixel_unshuffle(x, 2))
+        skips: list[Tensor] = []
+        for level, blocks in enumerate(self.down):
+            y = blocks(y)
+            if level < len(self.shrink):
+                skips.append(y)
+                y = self.shrink[level](y)
+        for level in reversed(range(len(self.up))):
+            y = self.up[level](F.pixel_shuffle(self.grow[level](y), 2) + skips[level])
+        return self.leave(y)
+
+
+class Mender(nn.Module):
+    """A U-Net over luma. H and W are multiples of 16.
+
+    in   (N, 1, H, W) float, luma in 0..1; for `restore` (N, 2, H, W): with it a mask, 1 where luma is not to be used
+    out  head "luma": (N, 1, scale H, scale W), luma around 0..1, not clamped
+         head "mask": (N, 1, H, W), the logit of each pixel's being damaged
+    """
+
+    def __init__(self, variant: MenderVariant) -> None:
+        super().__init__()
+        self.variant = variant
+        self.body = _Body(variant.inputs, 4 * variant.scale**2, variant)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.variant.scale
+        if self.variant.inputs == 2:
+            gray, mask = x[:, :1], x[:, 1:]
+            gray = fill(gray, mask)
+            x = torch.cat([gray, mask], dim=1)
+        else:
+            gray = x
+        y = F.pixel_shuffle(self.body(x), 2 * scale)
+        if self.variant.head == "mask":
+            return y
+        if scale > 1:
+            gray = F.interpolate(gray, scale_factor=scale, mode="bilinear", align_corners=False)
+        return gray + y
+
+
+def fill(gray: Tensor, mask: Tensor) -> Tensor:
+    """Masked luma replaced by means of what is near, coarse to fine (after push-pull, Gortler et al. 1996, section 3.4).
+
+    gray, mask: `(N, 1, H, W)`, H and W multiples of 16. What is not masked stays as it is.
+    """
+    known = 1 - mask
+    levels = [(gray * known, known)]
+    for _ in range(4):
+        levels.append((F.avg_pool2d(levels[-1][0], 2), F.avg_pool2d(levels[-1][1], 2)))
+    value, weight = levels.pop()
+    estimate = value / weight.clamp(min=1e-6)
+    for _ in range(3):  # cells without a known pixel take those around them, three cells of 16 px away at most
+        wide_value, wide_weight = (F.avg_pool2d(part, 3, 1, 1) for part in (value, weight))
+        near = wide_value / wide_weight.clamp(min=1e-6)
+        estimate = torch.where(weight > 1e-6, estimate, near)
+        value, weight = wide_value, wide_weight
+    for value, weight in reversed(levels):
+        coarse = F.interpolate(estimate, scale_factor=2, mode="bilinear", align_corners=False)
+        estimate = value + (1 - weight) * coarse
+    return estimate
+
+
+class Toner(nn.Module):
+    """Finds what fading and uneven light did to a picture's tone, from its thumbnail.
+
+    in   (N, 1, 96, 96) float, luma in 0..1: the whole picture, its proportions not kept
+    out  (N, 2, 12, 12) gain and offset, whose bilinear field undoes it: clip(gain * luma + offset) ** gamma;
+         (N, 1) gamma; (N, 1) the logit of the tone's being damaged
+    """
+
+    def __init__(self, variant: MenderVariant) -> None:
+        super().__init__()
+        self.variant = variant
+        a, b, c, d = variant.widths
+        self.encode = nn.Sequential(
+            nn.Conv2d(1, a, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(a, b, 3, stride=2, padding=1),
+            nn.ReLU(),
+            _Block(b),
+            nn.Conv2d(b, c, 3, stride=2, padding=1),
+            nn.ReLU(),
+            _Block(c),
+        )
+        self.whole = nn.Sequential(nn.Linear(2 * c + 32, d), nn.ReLU(), nn.Linear(d, d), nn.ReLU())
+        self.spread = nn.Linear(d, c)
+        self.local = nn.Sequential(_Block(c), nn.ReLU(), nn.Conv2d(c, 2, 3, padding=1))
+        self.say = nn.Linear(d, 4)  # gamma, damaged, and the field's level
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        y = self.encode(x)
+        seen = torch.cat([y.mean(dim=(2, 3)), y.amax(dim=(2, 3)), _histogram(x)], dim=1)
+        whole = self.whole(seen)
+        said = self.say(whole)
+        field = self.local(y + self.spread(whole)[:, :, None, None]) + said[:, 2:, None, None]
+        light = torch.cat([torch.exp(field[:, :1].clamp(-2, 2)), field[:, 1:]], dim=1)
+        return light, torch.exp(said[:, :1].clamp(-1, 1)), said[:, 1:2]
+
+
+def _histogram(x: Tensor) -> Tensor:
+    """Soft shares of 32 levels of luma: `(N, 1, H, W)` to `(N, 32)`."""
+    centres = (torch.arange(32, device=x.device, dtype=x.dtype) + 0.5) / 32
+    near = torch.relu(1 - (x.flatten(1)[:, :, None] - centres).abs() * 32)
+    return near.mean(dim=1) * 8
+
+
+def relight(gray: Tensor, light: Tensor, gamma: Tensor) -> Tensor:
+    """Apply what `Toner` gives: `(N, 1, H, W)` in 0..1 to the same, differentiable beyond the clipping point too."""
+    field = F.interpolate(light, gray.shape[-2:], mode="bilinear", align_corners=False)
+    value = field[:, :1] * gray + field[:, 1:]
+    inside = value.clamp(1e-4, 1) ** gamma[:, :, None, None]
+    return inside + (value - value.clamp(1e-4, 1)) * 0.1  # a little slope outside, so that gradients live on
+
+
+def build_mender(name: str) -> Mender | Toner:
+    """The network of that name with fresh weights. Raises KeyError for a name that is not in MENDERS."""
+    variant = MENDERS[name]
+    return Toner(variant) if variant.head == "tone" else Mender(variant)
