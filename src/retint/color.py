@@ -132,7 +132,8 @@ def merge_luma(pixels: Pixels, luma: NDArray[np.float32]) -> Pixels:
     for rows in _strips(len(pixels)):
         red, green, blue = (pixels[rows, :, channel].astype(np.float32) for channel in range(3))
         own = RED * red + GREEN * green + BLUE * blue
-        out[rows] = _with_chroma(luma[rows], (blue - own) * U_SCALE, (red - own) * V_SCALE, full)
+        u, v = np.multiply(blue - own, U_SCALE, dtype=np.float32), np.multiply(red - own, V_SCALE, dtype=np.float32)
+        out[rows] = _with_chroma(luma[rows], u, v, full)
     return out
 
 

@@ -41,26 +41,49 @@ def f32(*values: float) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def box_blur(folder: Path, name: str = "restore", radius: int = 2, margin: int = 16) -> None:
-    """luma: means over squares; looks `radius` px around itself, and sees zeros beyond a window's edges."""
+TWO = ["N", 2, "H", "W"]
+SPLIT = helper.make_node("Split", ["gray", "parts"], ["seen", "mask"], axis=1)
+PARTS = {"parts": np.array([1, 1], np.int64)}
+
+
+def box_blur(folder: Path, radius: int = 2, margin: int = 16) -> None:
+    """restore: means over squares; looks `radius` px around itself, and sees zeros beyond a window's edges."""
     side = 2 * radius + 1
     kernel = np.full((1, 1, side, side), 1 / side**2, np.float32)
-    node = helper.make_node("Conv", ["gray", "kernel"], ["luma"], pads=[radius] * 4)
-    save(folder, name, {"gray": PICTURE}, {"luma": PICTURE}, [node], {"kernel": kernel}, margin=str(margin))
+    node = helper.make_node("Conv", ["seen", "kernel"], ["luma"], pads=[radius] * 4)
+    constants = PARTS | {"kernel": kernel}
+    save(folder, "restore", {"gray": TWO}, {"luma": PICTURE}, [SPLIT, node], constants, margin=str(margin))
 
 
-def stepped(folder: Path, name: str = "restore") -> None:
-    """luma: each square of 16 x 16 px its own mean: shows any tile that is not on the grid."""
+def stepped(folder: Path) -> None:
+    """restore: each square of 16 x 16 px its own mean: shows any tile that is not on the grid."""
     nodes = [
-        helper.make_node("AveragePool", ["gray"], ["small"], kernel_shape=[16, 16], strides=[16, 16]),
+        SPLIT,
+        helper.make_node("AveragePool", ["seen"], ["small"], kernel_shape=[16, 16], strides=[16, 16]),
         helper.make_node("Resize", ["small", "", "scales"], ["luma"], mode="nearest"),
     ]
-    save(folder, name, {"gray": PICTURE}, {"luma": PICTURE}, nodes, {"scales": f32(1, 1, 16, 16)}, margin="16")
+    constants = PARTS | {"scales": f32(1, 1, 16, 16)}
+    save(folder, "restore", {"gray": TWO}, {"luma": PICTURE}, nodes, constants, margin="16")
 
 
-def identity(folder: Path, name: str = "restore") -> None:
-    node = helper.make_node("Identity", ["gray"], ["luma"])
-    save(folder, name, {"gray": PICTURE}, {"luma": PICTURE}, [node], margin="0")
+def mean_of_sound(folder: Path, radius: int = 8, scale: float = 1.0, margin: int = 16) -> None:
+    """restore: under the mask the mean of sound pixels within `radius` px, elsewhere `scale` times what is there."""
+    side = 2 * radius + 1
+    kernel = np.ones((1, 1, side, side), np.float32)
+    nodes = [
+        SPLIT,
+        helper.make_node("Sub", ["one", "mask"], ["sound"]),
+        helper.make_node("Conv", ["seen", "kernel"], ["sum"], pads=[radius] * 4),
+        helper.make_node("Conv", ["sound", "kernel"], ["count"], pads=[radius] * 4),
+        helper.make_node("Max", ["count", "one"], ["least"]),
+        helper.make_node("Div", ["sum", "least"], ["mean"]),
+        helper.make_node("Mul", ["mean", "mask"], ["under"]),
+        helper.make_node("Mul", ["seen", "scale"], ["scaled"]),
+        helper.make_node("Mul", ["scaled", "sound"], ["elsewhere"]),
+        helper.make_node("Add", ["under", "elsewhere"], ["luma"]),
+    ]
+    constants = PARTS | {"kernel": kernel, "one": f32(1), "scale": f32(scale)}
+    save(folder, "restore", {"gray": TWO}, {"luma": PICTURE}, nodes, constants, margin=str(margin), version="3")
 
 
 def white_is_damage(folder: Path, above: float = 0.9) -> None:
@@ -73,22 +96,6 @@ def white_is_damage(folder: Path, above: float = 0.9) -> None:
     constants = {"above": f32(above), "slope": f32(1 / (1 - above))}
     constants |= {"zero": np.array(0, np.float32), "one": np.array(1, np.float32)}
     save(folder, "damage", {"gray": PICTURE}, {"damage": PICTURE}, nodes, constants, margin="0", version="7")
-
-
-def mean_of_sound(folder: Path, radius: int = 8) -> None:
-    """luma: the mean of the undamaged pixels within `radius` px: sum of luma (0 where masked) over sum of 1 - mask."""
-    side = 2 * radius + 1
-    kernel = np.ones((1, 1, side, side), np.float32)
-    nodes = [
-        helper.make_node("Split", ["gray", "parts"], ["luma_in", "mask"], axis=1),
-        helper.make_node("Sub", ["one", "mask"], ["sound"]),
-        helper.make_node("Conv", ["luma_in", "kernel"], ["sum"], pads=[radius] * 4),
-        helper.make_node("Conv", ["sound", "kernel"], ["count"], pads=[radius] * 4),
-        helper.make_node("Max", ["count", "one"], ["least"]),
-        helper.make_node("Div", ["sum", "least"], ["luma"]),
-    ]
-    constants = {"kernel": kernel, "one": f32(1), "parts": np.array([1, 1], np.int64)}
-    save(folder, "inpaint", {"gray": ["N", 2, "H", "W"]}, {"luma": PICTURE}, nodes, constants, margin="16", version="3")
 
 
 def constant_light(
@@ -113,10 +120,9 @@ def doubled(folder: Path) -> None:
 
 
 def all_of_them(folder: Path) -> Path:
-    """A folder with one of each: a light that does nothing and is unsure, no restoring, white as damage."""
+    """One of each: a light that does nothing and is unsure, a restorer that only fills, white as damage."""
     constant_light(folder, confidence=0.0)
     white_is_damage(folder)
     mean_of_sound(folder)
-    identity(folder)
     doubled(folder)
     return folder

@@ -31,11 +31,6 @@ _STRONGER = (
     "compositeSynthetic",
     "algorithmicMedia",
 )
-    "trainedAlgorithmicMedia",
-    "compositeWithTrainedAlgorithmicMedia",
-    "compositeSynthetic",
-    "algorithmicMedia",
-)
 """What a picture may say of itself already that a restoration does not make milder."""
 
 COLOURED, RESTORED = "colours made by model ", "restored: "

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -339,8 +340,7 @@ class _Batch:
         assert films is not None  # or it had not been opened
         try:
             _make_folder(job.output.parent)
-            tell = None if watch is None else lambda progress: watch(job.source, progress)
-            result = films.run(job.path, job.output, job.targets, tell)
+            result = films.run(job.path, job.output, job.targets, watch and partial(watch, job.source))
         except Exception as error:
             return Outcome(job.source, "failed", error=error)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from retint.color import BLUE, GREEN, RED
 from retint.images.photograph import Pixels
+from retint.restoration.noise import mended
 from retint.restoration.onnx_models import OnnxModel
 from retint.restoration.options import Strength
 from retint.restoration.planes import FULL, Luma, Mask, from_unit, strips
-from retint.restoration.tiles import CORE, Tile, over_tiles
+from retint.restoration.tiles import CORE, over_tiles
+
+_SMALLEST = 32  # px: smaller pictures are not halved
 
 Probability = NDArray[np.uint8]  # (H, W), of 255
 
@@ -43,20 +46,21 @@ class Filling:
     """How damage is filled."""
 
     method: Literal["network", "telea"] = "network"  # telea: OpenCV's, after Telea 2004
-    reach: int = 12  # px from sound pixels, up to which it is filled at full size; what is farther comes from half
+    reach: int = 40  # px from sound pixels, up to which it is filled at full size; what is farther comes from half
     radius: int = 3  # px, of telea
 
 
-def find_damage(luma: Luma, detector: OnnxModel, *, core: int = CORE, finest_side: int = 1024) -> Probability:
+def find_damage(luma: Luma, detector: OnnxModel, *, core: int = CORE, coarsest: int = 512) -> Probability:
     """The probability of damage of every pixel.
 
-    Large scans are looked at at half and quarter size too, down to a longer side of `finest_side` px: a scratch that
-    is one pixel wide in a small picture is eight in a scan of the same print.
+    Large scans are looked at at half size, too, and at half of that, until the short side is less than twice
+    `coarsest` px: a scratch that is two pixels wide in a small picture is sixteen in a scan of the same print. The
+    highest probability counts.
     """
     found = _probability(luma, detector, core)
     height, width = luma.shape
     level = luma
-    while max(level.shape) >= 2 * finest_side:
+    while min(level.shape) >= 2 * coarsest:
         level = _half(level)
         coarse = cv2.resize(_probability(level, detector, core), (width, height), interpolation=cv2.INTER_LINEAR)
         np.maximum(found, np.asarray(coarse, np.uint8), out=found)
@@ -67,11 +71,10 @@ def mask_of(probability: Probability, gate: DamageGate) -> Mask:
     """The pixels to fill."""
     low = (probability >= round(255 * gate.low)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(low, connectivity=8)
-    keep = np.zeros(count, np.bool_)
-    keep[np.unique(labels[probability >= round(255 * gate.high)])] = True
-    keep &= stats[:, cv2.CC_STAT_AREA] >= gate.least_area
+    certain = np.bincount(np.asarray(labels[probability >= round(255 * gate.high)], np.intp), minlength=count) > 0
+    keep: Mask = certain & (np.asarray(stats)[:, cv2.CC_STAT_AREA] >= gate.least_area)
     keep[0] = False  # the background
-    return grown(keep[labels], gate.grow)
+    return grown(keep[np.asarray(labels, np.intp)], gate.grow)
 
 
 def grown(mask: Mask, by: int) -> Mask:
@@ -87,30 +90,26 @@ def patches(mask: Mask) -> int:
     return cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1
 
 
-def filled(luma: Luma, mask: Mask, filling: Filling, painter: OnnxModel | None, *, core: int = CORE) -> Luma:
-    """The picture with what the mask covers filled in; all other pixels as they are.
+def deep_filled(
+    luma: Luma, mask: Mask, filling: Filling, model: OnnxModel | None, *, core: int = CORE
+) -> tuple[Luma, Mask]:
+    """Fill what a network cannot fill at full size, and return the picture and what is still to be filled.
 
-    painter: the network, for method "network". What lies deep in a large hole is filled at half size first, as often
-    as it takes: a network that looks around itself for some dozen pixels makes up nothing good beyond.
+    model: the restorer, for method "network". What lies deep in a large hole is filled at half size first, as often as
+    it takes: a network that looks around itself for some dozen pixels makes up nothing good beyond. Method "telea"
+    fills everything.
     """
     if not mask.any():
-        return luma
-    if filling.method == "telea" or painter is None:
-        return _telea(luma, mask, filling.radius)
-    todo, known = mask, luma
+        return luma, mask
+    if filling.method == "telea" or model is None:
+        return _telea(luma, mask, filling.radius), np.zeros_like(mask)
     deep = _distance(mask) > filling.reach
-    if deep.any() and min(luma.shape) >= 32 and not mask.all():
-        coarse = filled(_half_known(luma, mask), _half_mask(mask), filling, painter, core=core)
-        size = (luma.shape[1], luma.shape[0])
-        known = np.where(deep, np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)), luma)
-        todo = mask & ~deep
-    blank = np.where(todo, 0, known).astype(np.uint16)
-    out = known.astype(np.uint16) if known is not luma else luma.copy()
-    tiles = over_tiles((blank, todo), painter.work, painter.margin, core=core, wanted=_touching(todo))
-    for rows, columns, values in tiles:
-        here = todo[rows, columns]
-        out[rows, columns][here] = from_unit(values)[here]
-    return out
+    if not deep.any() or min(luma.shape) < 2 * _SMALLEST or mask.all():
+        return luma, mask
+    coarse, rest = deep_filled(_half_known(luma, mask), _half_mask(mask), filling, model, core=core)
+    coarse = mended(coarse, rest, model, core=core)
+    large = np.asarray(cv2.resize(coarse, (luma.shape[1], luma.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint16)
+    return np.where(deep, large, luma), mask & ~deep
 
 
 def chroma_filled(pixels: Pixels, mask: Mask, radius: int = 3) -> Pixels:
@@ -125,7 +124,7 @@ def chroma_filled(pixels: Pixels, mask: Mask, radius: int = 3) -> Pixels:
         part = pixels[box].astype(np.float32)
         gray = (part @ weights)[..., None]
         away = (part - gray) / (2 * full) + np.float32(0.5)  # each channel's distance from luma, in 0..1
-        channels = [_inpainted(from_unit(away[..., channel]), covered, radius) for channel in range(3)]
+        channels = [_inpainted(from_unit(away[..., channel].astype(np.float32)), covered, radius) for channel in range(3)]
         chroma = (np.stack(channels, axis=-1).astype(np.float32) / FULL - np.float32(0.5)) * (2 * full)
         mended = gray + chroma - (chroma @ weights)[..., None]
         out[box][own] = np.clip(np.rint(mended), 0, full)[own]
@@ -137,10 +136,6 @@ def _probability(luma: Luma, detector: OnnxModel, core: int) -> Probability:
     for rows, columns, values in over_tiles((luma,), detector.work, detector.margin, core=core):
         out[rows, columns] = np.rint(np.clip(values, 0, 1) * 255)
     return out
-
-
-def _touching(mask: Mask) -> Callable[[Tile], bool]:
-    return lambda tile: bool(mask[tile.within(*mask.shape)].any())
 
 
 def _telea(luma: Luma, mask: Mask, radius: int) -> Luma:
@@ -194,7 +189,7 @@ def _half_known(luma: Luma, mask: Mask) -> Luma:
 def _half_mask(mask: Mask) -> Mask:
     """Half size: where no sound pixel was."""
     tall, wide = mask.shape[0] // 2, mask.shape[1] // 2
-    return mask[: 2 * tall, : 2 * wide].reshape(tall, 2, wide, 2).all(axis=(1, 3))
+    return np.asarray(mask[: 2 * tall, : 2 * wide].reshape(tall, 2, wide, 2).all(axis=(1, 3)), np.bool_)
 
 
 def _distance(mask: Mask) -> NDArray[np.float32]:

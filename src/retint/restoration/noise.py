@@ -1,4 +1,7 @@
-"""Noise, blur and JPEG blocks: what a trained restorer takes away, as far as there is evidence of it."""
+"""Noise, blur and JPEG blocks: what a trained restorer takes away, as far as there is evidence of it.
+
+The same network fills what a mask covers, in the same pass.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from numpy.typing import NDArray
 
 from retint.restoration.onnx_models import OnnxModel
 from retint.restoration.options import Strength
-from retint.restoration.planes import Floats, Luma, as_unit, from_unit, strips
-from retint.restoration.tiles import CORE, over_tiles, tiles_of
+from retint.restoration.planes import Floats, Luma, Mask, as_unit, from_unit, strips
+from retint.restoration.tiles import CORE, Tile, over_tiles, tiles_of
 
 _BLOCK = 8  # px: of JPEG, and of the squares that noise is measured in
 _SAMPLE_SIDE = 256  # px of a tile that evidence is taken from
 _SAMPLES = 9
+_GRAIN_REACH = 16  # px that the filter of grain looks around itself: eight of its deviations
 _EDGE = 16  # levels of 255: larger steps are edges of things, and count as this
 
 
@@ -94,19 +98,24 @@ def _grid_steps(luma: Luma) -> float:
     return float(means.max() - np.median(means))
 
 
-def evidence_of(luma: Luma, model: OnnxModel) -> Evidence:
-    """Look at the picture, and at what the restorer would do to nine places of it (to all of a small one)."""
+def evidence_of(luma: Luma, mask: Mask, model: OnnxModel) -> Evidence:
+    """Look at the picture, and at what the restorer would do to nine places of it (to all of a small one).
+
+    mask: damage, (H, W), which is no evidence of noise
+    """
     tiles = list(tiles_of(luma.shape[0], luma.shape[1], _SAMPLE_SIDE))
     at = np.unique(np.linspace(0, len(tiles) - 1, _SAMPLES).round().astype(int))
     chosen = {tiles[index] for index in at}
     squares, pixels = 0.0, 0
-    for rows, columns, values in over_tiles(
-        (luma,), model.work, model.margin, core=_SAMPLE_SIDE, wanted=chosen.__contains__
-    ):
-        change = values - as_unit(luma[rows, columns])
+    answers = over_tiles(
+        (_blank(luma, mask), mask), model.work, model.margin, core=_SAMPLE_SIDE, wanted=chosen.__contains__
+    )
+    for rows, columns, values in answers:
+        sound = ~mask[rows, columns]
+        change = (values - as_unit(luma[rows, columns]))[sound]
         squares += float((change.astype(np.float64) ** 2).sum())
         pixels += change.size
-    return Evidence(noise_level(luma), blockiness(luma), 255 * float(np.sqrt(squares / pixels)))
+    return Evidence(noise_level(luma), blockiness(luma), 255 * float(np.sqrt(squares / max(pixels, 1))))
 
 
 def chosen_strength(evidence: Evidence, wanted: Strength, gate: NoiseGate) -> float:
@@ -114,31 +123,42 @@ def chosen_strength(evidence: Evidence, wanted: Strength, gate: NoiseGate) -> fl
     return gate.strength(evidence) if wanted == "auto" else float(wanted)
 
 
-def cleaned(
+def mended(
     luma: Luma,
+    mask: Mask,
     model: OnnxModel,
-    strength: float,
+    strength: float = 0.0,
     *,
     grain: Literal["clean", "keep"] = "clean",
     noise: float = 0.0,
     core: int = CORE,
 ) -> Luma:
-    """The picture as the restorer would have it, `strength` of the way.
+    """The picture as the restorer would have it: where the mask is wholly so, elsewhere `strength` of the way.
 
     grain: keep leaves the grain in. noise: deviation of it, levels of 255
     """
-    if strength <= 0:
+    if strength <= 0 and not mask.any():
         return luma
 
     def work(window: Floats) -> Floats:
-        change = model.work(window) - window[0]
-        if grain == "keep":
-            change = change + _grain(-change, noise / 255)
-        return (window[0] + np.float32(strength) * change).astype(np.float32)
+        seen, covered = window
+        answer = model.work(window)
+        change = answer - seen
+        if grain == "keep" and strength > 0:
+            change += _grain(-change, noise / 255)
+        return np.where(covered > 0, answer, seen + np.float32(strength) * change).astype(np.float32)
 
-    out = np.empty_like(luma)
-    for rows, columns, values in over_tiles((luma,), work, max(model.margin, 16), core=core):
-        out[rows, columns] = from_unit(values)
+    def touched(tile: Tile) -> bool:
+        return strength > 0 or bool(mask[tile.within(luma.shape[0], luma.shape[1])].any())
+
+    out = luma.copy()
+    margin = max(model.margin, _GRAIN_REACH)
+    for rows, columns, values in over_tiles((_blank(luma, mask), mask), work, margin, core=core, wanted=touched):
+        if strength > 0:
+            out[rows, columns] = from_unit(values)
+        else:
+            here = mask[rows, columns]
+            out[rows, columns][here] = from_unit(values)[here]
     return out
 
 
@@ -150,10 +170,15 @@ def enlarged(luma: Luma, model: OnnxModel, *, core: int = CORE) -> Luma:
     return out
 
 
+def _blank(luma: Luma, mask: Mask) -> Luma:
+    """What the restorer sees: 0 under the mask."""
+    return np.where(mask, np.uint16(0), luma) if mask.any() else luma
+
+
 def _grain(taken: Floats, deviation: float) -> Floats:
     """The grain in what the restorer takes away: its fine part, within what noise of that deviation reaches.
 
     Blocks and blur are coarser than two pixels, or they stand at edges and exceed the grain.
     """
-    fine = taken - np.asarray(cv2.GaussianBlur(taken, (0, 0), 2.0), np.float32)
+    fine = taken - np.asarray(cv2.GaussianBlur(taken, (0, 0), _GRAIN_REACH / 8), np.float32)
     return np.clip(fine, -2.5 * deviation, 2.5 * deviation).astype(np.float32)

@@ -2,8 +2,7 @@
 
     tone      thumbnail (N, 1, 96, 96)  -> light (N, 2, 12, 12), gamma (N, 1), confidence (N, 1)
     damage    gray (N, 1, H, W)         -> damage (N, 1, H, W), the probability that a pixel is damaged
-    inpaint   gray (N, 2, H, W)         -> luma (N, 1, H, W); channels: luma with 0 where damaged, and the mask
-    restore   gray (N, 1, H, W)         -> luma (N, 1, H, W)
+    restore   gray (N, 2, H, W)         -> luma (N, 1, H, W); channels: luma with 0 where damaged, and the mask
     upscale   gray (N, 1, H, W)         -> luma (N, 1, 2 H, 2 W)
 
 All float32 in 0..1 (but gain and offset in `light`), H and W multiples of 16. A file may say in its metadata
@@ -23,12 +22,11 @@ import onnxruntime as ort
 from retint.errors import RenderError, RenderMemoryError, WeightsError
 from retint.restoration.planes import Floats
 
-ModelName = Literal["tone", "damage", "inpaint", "restore", "upscale"]
+ModelName = Literal["tone", "damage", "restore", "upscale"]
 SCALES: dict[str, int] = {"upscale": 2}
 _OUTPUTS: dict[ModelName, tuple[str, ...]] = {
     "tone": ("light", "gamma", "confidence"),
     "damage": ("damage",),
-    "inpaint": ("luma",),
     "restore": ("luma",),
     "upscale": ("luma",),
 }

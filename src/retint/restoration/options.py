@@ -9,7 +9,7 @@ Stage = Literal["tone", "damage", "noise"]
 Strength = float | Literal["auto"]
 
 STAGES: tuple[Stage, ...] = ("tone", "damage", "noise")
-"""All stages, as people name them. They are always worked in the order of `photo.ORDER`."""
+"""All stages, as people name them. Whatever their order here, marks go first and the tone last."""
 
 
 @dataclass(frozen=True)

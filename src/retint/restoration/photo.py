@@ -1,8 +1,11 @@
-"""One photograph through the stages."""
+"""One photograph through the stages.
+
+What befell a picture last is undone first: the marks and the noise of copying, then the light. So light that is brought
+back does not bring noise up with it, and every network sees what it was trained on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
 import cv2
@@ -18,13 +21,9 @@ from retint.restoration.cast import CastGate, cast_of, neutralised
 from retint.restoration.damage import DamageGate, Filling
 from retint.restoration.noise import NoiseGate
 from retint.restoration.onnx_models import ModelName, Models
-from retint.restoration.options import RestoreOptions, Stage
+from retint.restoration.options import RestoreOptions
 from retint.restoration.planes import Mask, luma_of, with_luma
 from retint.restoration.tone import ToneGate
-
-ORDER: tuple[Stage, ...] = ("damage", "noise", "tone")
-"""How stages follow each other: what befell a picture last is undone first, and light that is brought back last does
-not bring noise up with it."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,16 @@ class Restorer:
         wanted: tuple[tuple[ModelName, bool], ...] = (
             ("tone", options.strength("tone") != 0),
             ("damage", options.strength("damage") != 0),
-            ("inpaint", options.strength("damage") != 0 and self._gates.filling.method == "network"),
-            ("restore", options.strength("noise") != 0),
+            ("restore", options.strength("noise") != 0 or self._fills(options)),
             ("upscale", options.upscale == 2),
         )
         for name, needed in wanted:
             if needed:
                 self._models.get(name)
+
+    def _fills(self, options: RestoreOptions) -> bool:
+        """Whether the restorer fills damage."""
+        return options.strength("damage") != 0 and self._gates.filling.method == "network"
 
     def restore(self, photo: Photograph, options: RestoreOptions | None = None, mask: Mask | None = None) -> Restored:
         """Mend a photograph.
@@ -134,10 +136,13 @@ class Restorer:
         if mask is not None and options.strength("damage") == 0:
             raise InputError("a mask says where damage is, and the stage damage is left out; add it, or drop the mask")
         run = _Run(self._models, self._gates, options, self._core, photo.pixels, mask)
-        steps: dict[Stage, Callable[[], None]] = {"damage": run.damage, "noise": run.noise, "tone": run.tone}
-        for stage in ORDER:
-            if options.strength(stage) != 0:
-                steps[stage]()
+        if options.strength("damage") != 0:
+            run.find_damage()
+        if options.strength("noise") != 0:
+            run.measure_noise()
+        run.mend()
+        if options.strength("tone") != 0:
+            run.relight()
         pixels = run.finish()
         if options.upscale == 2:
             pixels = run.enlarge(pixels)
@@ -155,35 +160,39 @@ class _Run:
         self._pixels = pixels
         self._before = self._luma = luma_of(pixels)
         self.mask = mask
+        self._nothing = np.zeros(self._luma.shape, np.bool_)
         self.findings = Findings()
 
-    def damage(self) -> None:
-        gates, core, wanted = self._gates, self._core, self._options.damage
-        looked = self.mask is None
+    def find_damage(self) -> None:
+        """Find marks, unless a mask says where they are."""
         if self.mask is None:
-            found = damages.find_damage(self._luma, self._models.get("damage"), core=core)
-            self.mask = damages.mask_of(found, gates.damage.at(wanted))
+            found = damages.find_damage(self._luma, self._models.get("damage"), core=self._core)
+            self.mask = damages.mask_of(found, self._gates.damage.at(self._options.damage))
+            if self.mask.any():
+                self._used("damage")
         self._note(damaged=float(self.mask.mean()), marks=damages.patches(self.mask))
-        if not self.mask.any():
-            return
-        painter = self._models.get("inpaint") if gates.filling.method == "network" else None
-        self._luma = damages.filled(self._luma, self.mask, gates.filling, painter, core=core)
-        if looked:
-            self._used("damage")
-        if painter is not None:
-            self._used("inpaint")
 
-    def noise(self) -> None:
-        model = self._models.get("restore")
-        evidence = noises.evidence_of(self._luma, model)
+    def measure_noise(self) -> None:
+        """See how much there is to mend."""
+        mask = self._nothing if self.mask is None else self.mask
+        evidence = noises.evidence_of(self._luma, mask, self._models.get("restore"))
         strength = noises.chosen_strength(evidence, self._options.noise, self._gates.noise)
         self._note(noise=evidence.noise, blocks=evidence.blocks, residual=evidence.residual, noise_strength=strength)
-        if strength > 0:
-            grain = self._options.grain
-            self._luma = noises.cleaned(self._luma, model, strength, grain=grain, noise=evidence.noise, core=self._core)
-            self._used("restore")
 
-    def tone(self) -> None:
+    def mend(self) -> None:
+        """Fill the marks and take noise, blur and blocks away, in one pass of the restorer."""
+        mask, strength = self._nothing if self.mask is None else self.mask, self.findings.noise_strength
+        filling, core = self._gates.filling, self._core
+        needed = strength > 0 or (mask.any() and filling.method == "network")
+        model = self._models.get("restore") if needed else None
+        luma, rest = damages.deep_filled(self._luma, mask, filling, model, core=core)
+        if model is not None:
+            grain, noise = self._options.grain, self.findings.noise or 0.0
+            luma = noises.mended(luma, rest, model, strength, grain=grain, noise=noise, core=core)
+            self._used("restore")
+        self._luma = luma
+
+    def relight(self) -> None:
         model, gate = self._models.get("tone"), self._gates.tone
         light = tones.read_light(self._luma, model)
         strength = tones.chosen_strength(self._luma, light, self._options.tone, gate)

@@ -38,7 +38,7 @@ class ToneGate:
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """What a picture's light is to become: clip(gain * y + offset, 0, 1) ** gamma, y in 0..1."""
+    """What a picture's light is to become: clip(gain * y + offset, 1e-4, 1) ** gamma, y in 0..1."""
 
     gain: Floats  # (12, 12)
     offset: Floats  # (12, 12)
@@ -102,7 +102,7 @@ def chosen_strength(luma: Luma, light: Light, wanted: Strength, gate: ToneGate) 
 
 
 def _mixed(value: Floats, gain: Floats, offset: Floats, gamma: float, strength: float) -> Floats:
-    corrected = np.clip(gain * value + offset, 0, 1) ** np.float32(gamma)
+    corrected = np.clip(gain * value + offset, 1e-4, 1) ** np.float32(gamma)
     return (value + np.float32(strength) * (corrected - value)).astype(np.float32)
 
 

@@ -15,8 +15,8 @@ from retint.errors import TrainingError
 from retint.networks.generator import Generator
 from retint.networks.mender import Mender, Toner
 from retint.training import inflection
-from retint.training.aging import AgedBatch, AgedBatches
-from retint.training.data import Batch, Batches, PhotoSet
+from retint.training.aging import AgedBatches
+from retint.training.data import Batches, PhotoSet
 from retint.training.inflection import Scores
 from retint.training.nogan import GanPhase
 from retint.training.players import Players
