@@ -104,8 +104,10 @@ def deep_filled(
     if filling.method == "telea" or model is None:
         return _telea(luma, mask, filling.radius), np.zeros_like(mask)
     deep = _distance(mask) > filling.reach
-    if not deep.any() or min(luma.shape) < 2 * _SMALLEST or mask.all():
+    if not deep.any() or mask.all():
         return luma, mask
+    if min(luma.shape) < 2 * _SMALLEST:
+        return np.where(deep, _telea(luma, mask, filling.radius), luma), mask & ~deep
     coarse, rest = deep_filled(_half_known(luma, mask), _half_mask(mask), filling, model, core=core)
     coarse = mended(coarse, rest, model, core=core)
     large = np.asarray(cv2.resize(coarse, (luma.shape[1], luma.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint16)
@@ -124,7 +126,9 @@ def chroma_filled(pixels: Pixels, mask: Mask, radius: int = 3) -> Pixels:
         part = pixels[box].astype(np.float32)
         gray = (part @ weights)[..., None]
         away = (part - gray) / (2 * full) + np.float32(0.5)  # each channel's distance from luma, in 0..1
-        channels = [_inpainted(from_unit(away[..., channel].astype(np.float32)), covered, radius) for channel in range(3)]
+        channels = [
+            _inpainted(from_unit(away[..., channel].astype(np.float32)), covered, radius) for channel in range(3)
+        ]
         chroma = (np.stack(channels, axis=-1).astype(np.float32) / FULL - np.float32(0.5)) * (2 * full)
         mended = gray + chroma - (chroma @ weights)[..., None]
         out[box][own] = np.clip(np.rint(mended), 0, full)[own]

@@ -214,9 +214,10 @@ class _Run:
         if toned:
             strength = 1.0 if options.tone == "auto" else float(options.tone)
             pixels = neutralised(pixels, strength)
-        elif self.mask is not None and self.mask.any() and options.strength("damage") != 0:
-            pixels = damages.chroma_filled(pixels, self.mask)
-        return with_luma(pixels, self._before, self._luma)
+        pixels = with_luma(pixels, self._before, self._luma)
+        if not toned and self.mask is not None and self.mask.any():
+            pixels = damages.chroma_filled(pixels, self.mask)  # after the luma: white paint has no room for colour
+        return pixels
 
     def enlarge(self, pixels: Pixels) -> Pixels:
         """Twice the size: luma by the network, chroma smoothly."""

@@ -87,7 +87,7 @@ def limited(luma: Luma, light: Light, strength: float, most_clipped: float) -> f
     gain, offset = weights @ light.gain @ weights.T, weights @ light.offset @ weights.T
     own = value <= 1 / 255, value >= 254 / 255
     while strength > 0:
-        mixed = _mixed(value, gain, offset, light.gamma, strength)
+        mixed = value + strength * (gain * value + offset - value)
         black, white = ((mixed <= 1 / 255) & ~own[0]).mean(), ((mixed >= 254 / 255) & ~own[1]).mean()
         if max(black, white) <= most_clipped:
             break

@@ -113,6 +113,12 @@ def light_from(folder: Path, field: np.ndarray, gamma: float = 1.0, confidence: 
     save(folder, "tone", {"thumbnail": ["N", 1, 96, 96]}, shapes, nodes, constants, version="2")
 
 
+def identity(folder: Path, name: str) -> None:
+    """luma: the input."""
+    node = helper.make_node("Identity", ["gray"], ["luma"])
+    save(folder, name, {"gray": PICTURE}, {"luma": PICTURE}, [node])
+
+
 def doubled(folder: Path) -> None:
     node = helper.make_node("Resize", ["gray", "", "scales"], ["luma"], mode="nearest")
     large = ["N", 1, "H2", "W2"]
