@@ -181,6 +181,7 @@ def exported(monkeypatch):
     def export_onnx(weights, target, *, precision="fp32", name=None, default_render_factor=None, saturation=1.0):
         calls.append((weights, target, precision, name, default_render_factor, saturation))
 
+    monkeypatch.setattr("retint.cli.models._restores", lambda weights: False)
     monkeypatch.setitem(sys.modules, "retint.rendering.export", types.SimpleNamespace(export_onnx=export_onnx))
     return calls
 

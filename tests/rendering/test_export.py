@@ -17,7 +17,7 @@ pytest.importorskip("onnxscript")
 
 from retint.networks.checkpoints import load_generator, save_generator  # noqa: E402
 from retint.networks.generator import build_generator  # noqa: E402
-from retint.rendering import export  # noqa: E402
+from retint.rendering import export, onnx_files  # noqa: E402
 from retint.rendering.onnx_backend import OnnxNetwork  # noqa: E402
 
 pytestmark = pytest.mark.slow  # one trace of the lite network takes torch ten seconds
@@ -98,7 +98,7 @@ def test_a_render_that_differs_is_refused(
 def test_a_render_of_another_shape_is_refused(exported: Path) -> None:
     gray = np.zeros((1, 3, 64, 64), np.float32)
     with pytest.raises(RenderError, match="shape"):
-        export.verify(exported, [(gray, np.zeros((1, 2, 64, 80), np.float32))])
+        onnx_files.verify(exported, [(gray, (np.zeros((1, 2, 64, 80), np.float32),))])
 
 
 def test_a_target_that_cannot_be_written(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

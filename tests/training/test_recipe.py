@@ -98,7 +98,7 @@ def test_steps_come_from_samples_or_from_epochs():
         (("chroma = 1.0, features = 0.25", "chroma = 1.0, adversarial = 0.25"), "belongs into a gan phase"),
         (("chroma = 1.0, features = 0.25", "pooled = 1.0"), "got no loss"),
         (("features = 2.0, adversarial = 1.0", "features = 2.0"), "wants both"),
-        (('kind = "critic"', 'kind = "criticc"'), "wanted generator, critic or gan"),
+        (('kind = "critic"', 'kind = "criticc"'), "wanted generator, critic, gan or restorer"),
         (('feature_weights = "efficientnet_lite1"', 'feature_weights = "vgg16_bn"\ncritic = "features"'), "critic"),
         (('variant = "lite"', 'variant = "light"'), "wanted one of: artistic"),
     ],
@@ -141,3 +141,44 @@ def test_the_artistic_recipe_is_deoldifys_plan():
 def test_unknown_names_list_the_shipped_ones():
     with pytest.raises(RecipeError, match=r"one of: .*lite"):
         load_recipe("no-such-recipe")
+
+
+@pytest.mark.parametrize("name", ["restore", "damage", "tone", "upscale"])
+def test_shipped_recipes_that_restore_are_whole(name: str):
+    recipe, text = load_recipe(name)
+    assert recipe.restores and recipe.variant == name
+    assert parse_recipe(text) == recipe
+    assert {phase.kind for phase in recipe.phases} == {"restorer"}
+
+
+RESTORER = """
+variant = "damage"
+
+[[phases]]
+name = "one"
+kind = "restorer"
+size = 64
+batch = 4
+samples = 40
+rate = 1e-3
+damage = { clean = 0.5, kinds = ["dust", "jpeg"] }
+"""
+
+
+def test_what_is_planted_arrives():
+    damage = parse_recipe(RESTORER).phases[0].damage
+    assert (damage.clean, damage.kinds) == (0.5, ("dust", "jpeg"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('"dust"', '"rust"'), "got damage rust, wanted some of fading"),
+        (('kind = "restorer"', 'kind = "generator"'), "got kind 'generator' for variant 'damage'"),
+        (('variant = "damage"', 'variant = "lite"'), "wants encoder_weights and feature_weights"),
+        (("clean = 0.5", "clear = 0.5"), "unknown clear"),
+    ],
+)
+def test_a_wrong_recipe_that_restores_says_what_is_wrong(change: tuple[str, str], words: str):
+    with pytest.raises(RecipeError, match=words):
+        parse_recipe(RESTORER.replace(*change, 1))

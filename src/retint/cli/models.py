@@ -117,6 +117,9 @@ def export_model(
     if weights.suffix.lower() == ".onnx":
         raise WeightsError(f"{weights} is ONNX already. Give the name of a model, or a .pth file.")
 
+    if _restores(weights):
+        _export_restorer(weights, target, precision, saturation)
+        return
     from retint.rendering.export import export_onnx
 
     entry = CATALOG.get(name_or_path)
@@ -178,6 +181,23 @@ def _variant_of(path: Path) -> dict[str, object]:
         return {"variant": read_checkpoint(path).variant}
     except WeightsError as error:
         return {"note": str(error)}
+
+
+def _restores(weights: Path) -> bool:
+    """Whether torch weights are those of a network that restores. Without torch no; exporting says what it needs."""
+    if importlib.util.find_spec("torch") is None:
+        return False
+    from retint.networks.mender_files import is_mender
+
+    return is_mender(weights)
+
+
+def _export_restorer(weights: Path, target: Path, precision: Literal["fp16", "fp32"], saturation: float) -> None:
+    if saturation != 1:
+        raise WeightsError(f"got saturation {saturation:g} for {weights.name}, which restores and does not colour")
+    from retint.rendering.export_mender import export_mender
+
+    click.echo(str(export_mender(weights, target, precision=precision)))
 
 
 def _fetch_one(name_or_path: str, *, offline: bool) -> Path:

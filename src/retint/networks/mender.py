@@ -8,6 +8,7 @@ differ in is a row of `MENDERS`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -66,7 +67,7 @@ class _Body(nn.Module):
     def __init__(self, inputs: int, outputs: int, variant: MenderVariant) -> None:
         super().__init__()
         widths, counts = variant.widths, variant.blocks
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.enter = nn.Conv2d(4 * inputs, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_blocks(width, count) for width, count in zip(widths, counts, strict=True))
         self.shrink = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
@@ -117,7 +118,7 @@ class Mender(nn.Module):
 
 
 def fill(gray: Tensor, mask: Tensor) -> Tensor:
-    """Masked luma replaced by means of what is near, coarse to fine (after push-pull, Gortler et al. 1996, section 3.4).
+    """Masked luma replaced by means of what is near, coarse to fine (push-pull, Gortler et al. 1996, section 3.4).
 
     gray, mask: `(N, 1, H, W)`, H and W multiples of 16. What is not masked stays as it is.
     """

@@ -15,6 +15,11 @@ _WANTED = "wanted the weights of a network that restores"
 _ADVICE = "take a generator.pt of retint train restore, damage, tone or upscale"
 
 
+def is_mender(path: Path) -> bool:
+    """Whether a weights file says that it holds a network that restores. Raises WeightsError as `load_mender`."""
+    return read_state(path, wanted=_WANTED, advice=_ADVICE).beside.get("variant") in MENDERS
+
+
 def load_mender(path: Path) -> Mender | Toner:
     """The network of a weights file, float32 on the CPU, in eval mode.
 

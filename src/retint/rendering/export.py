@@ -6,19 +6,12 @@ in its metadata what `NetworkInfo` wants (`retint.variant`, `.head`, `.version`,
 
 from __future__ import annotations
 
-import logging
-import os
-import uuid
-import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
-import onnxruntime as ort
 
-from retint.errors import MissingExtraError, RenderError, WeightsError
+from retint.errors import MissingExtraError, WeightsError
 
 try:
     import onnx
@@ -28,22 +21,20 @@ except ImportError as missing:
     raise MissingExtraError(
         f"export to ONNX needs {missing.name}, which is not installed; do this: pip install 'retint[torch]'"
     ) from missing
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from onnxscript import FLOAT
 from torch import Tensor, nn
 
 from retint.networks.blocks import SelfAttention
 from retint.networks.checkpoints import load_generator
 from retint.networks.folding import fold
-from retint.rendering.memory import cores_available
 from retint.rendering.network import UNIT, Floats
+from retint.rendering.onnx_files import References, round_to_half, silent, store_as_half, strip, write
 from retint.rendering.torch_backend import DEFAULT_RENDER_FACTORS, digest
 
-_OPSET = 18  # as `op`, below
+OPSET = 18  # as `op`, below
 _SAMPLE = (2, 3, 5 * UNIT, 7 * UNIT)  # odd multiples of 16, so that the trace holds the resize to the encoder's sizes
 _CHECKED = ((1, 3, 4 * UNIT, 6 * UNIT), (2, 3, 7 * UNIT, 5 * UNIT), (1, 3, 21 * UNIT, 25 * UNIT))
-_TOLERANCE = 1e-4  # of the norm; rounding to fp16 is done on both sides of the comparison
-_LARGEST_FILE = 2**31 - 1  # bytes, protobuf's limit
 _POSITIONS = 512  # of attention at a time
 op: Any = onnxscript.opset18  # its stubs do not know that scripts work with numbers
 
@@ -140,14 +131,14 @@ def export_onnx(
     if saturation != 1:
         _saturate(network, saturation)
     if precision == "fp16":
-        _round_to_half(network)
-    references = [(gray, _render(network, gray)) for gray in _grays()]
+        round_to_half(network)
+    references: References = [(gray, (_render(network, gray),)) for gray in _grays()]
     model = _traced(network)
     del network
     if precision == "fp16":
-        _store_as_half(model)
+        store_as_half(model)
     helper.set_model_props(model, metadata)
-    _write(model, target, references)
+    write(model, target, references)
     return target
 
 
@@ -158,16 +149,6 @@ def _saturate(network: nn.Module, saturation: float) -> None:
     with torch.no_grad():
         for parameter in last.parameters():
             parameter.mul_(saturation)
-
-
-def _round_to_half(network: nn.Module) -> None:
-    """Round kernels to what fp16 can hold, in place. Biases and norms stay: they are few."""
-    for parameter in network.parameters():
-        if parameter.dim() > 1:
-            half = parameter.half()
-            if not torch.isfinite(half).all():
-                raise WeightsError("these weights hold numbers beyond fp16's range, 65504; export with precision fp32")
-            parameter.copy_(half.float())
 
 
 def _grays() -> list[Floats]:
@@ -184,13 +165,13 @@ def _render(network: nn.Module, gray: Floats) -> Floats:
 def _traced(network: nn.Module) -> onnx.ModelProto:
     _make_traceable(network)
     free = torch.export.Dim.DYNAMIC
-    with _silent():
+    with silent():
         program = torch.onnx.export(
             network,
             (torch.zeros(_SAMPLE),),
             dynamo=True,
             verbose=False,
-            opset_version=_OPSET,
+            opset_version=OPSET,
             input_names=["gray"],
             output_names=["render"],
             dynamic_shapes=({0: free, 2: free, 3: free},),
@@ -199,7 +180,7 @@ def _traced(network: nn.Module) -> onnx.ModelProto:
     assert program is not None
     model = program.model_proto
     del model.metadata_props[:]
-    _strip(model.graph)
+    strip(model.graph)
     for value, axes in ((model.graph.input[0], "NHW"), (model.graph.output[0], "NHW")):
         dims = value.type.tensor_type.shape.dim
         for dim, axis in zip((dims[0], dims[2], dims[3]), axes, strict=True):
@@ -216,93 +197,3 @@ def _make_traceable(module: nn.Module) -> None:
             setattr(module, name, _Clamp())
         else:
             _make_traceable(child)
-
-
-def _strip(graph: onnx.GraphProto) -> None:
-    """Remove the tracer's notes, which name this machine's files, from a graph and the bodies of its loops."""
-    del graph.metadata_props[:], graph.value_info[:]
-    for value in (*graph.node, *graph.input, *graph.output, *graph.initializer):
-        del value.metadata_props[:]
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                _strip(attribute.g)
-
-
-@contextmanager
-def _silent() -> Generator[None]:
-    """Without what torch's exporter says of its own insides."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", category=FutureWarning)
-        try:
-            for logger in loggers:
-                logger.setLevel(logging.ERROR)
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-
-
-def _store_as_half(model: onnx.ModelProto) -> None:
-    """Kernels as fp16 initializers, each with a Cast to fp32, which ONNX Runtime does once, at load."""
-    graph = model.graph
-    casts: list[onnx.NodeProto] = []
-    for tensor in graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
-            values = numpy_helper.to_array(tensor)
-            if not np.array_equal(values, values.astype(np.float16)):
-                continue  # the tracer folded a norm into it, after the rounding
-            wanted = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{wanted}_fp16"))
-            casts.append(helper.make_node("Cast", [tensor.name], [wanted], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-
-
-def _write(model: onnx.ModelProto, target: Path, references: list[tuple[Floats, Floats]]) -> None:
-    if model.ByteSize() > _LARGEST_FILE:
-        raise WeightsError(f"{target.name} would be over 2 GB, more than ONNX files can be; export with precision fp16")
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with part.open("xb") as handle:
-            handle.write(model.SerializeToString())
-            handle.flush()
-            os.fsync(handle.fileno())
-        verify(part, references)
-        part.replace(target)
-    except OSError as error:
-        raise WeightsError(f"{target} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def verify(file: Path, references: list[tuple[Floats, Floats]]) -> None:
-    """Render the first of each pair with ONNX Runtime and compare with the second.
-
-    Raises RenderError where shapes differ, or numbers by more than 1e-4 of their norm.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = cores_available()
-    options.log_severity_level = 3
-    try:
-        session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        renders = [cast("Floats", session.run(["render"], {"gray": gray})[0]) for gray, _ in references]
-    except Exception as error:  # ONNX Runtime's own exceptions share no public base
-        raise RenderError(f"ONNX Runtime cannot render the exported file: {str(error).splitlines()[0]}") from error
-    for (gray, wanted), got in zip(references, renders, strict=True):
-        size = f"{gray.shape[3]}x{gray.shape[2]} px"
-        if got.shape != wanted.shape:
-            raise RenderError(
-                f"the exported file renders {size} to shape {got.shape}, and torch to {wanted.shape}; "
-                "nothing written; please report this"
-            )
-        error = float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted))
-        if not error <= _TOLERANCE:
-            raise RenderError(
-                f"the exported file renders {size} otherwise than torch (by {error:.1e} of the norm, wanted at most "
-                f"{_TOLERANCE:.0e}); nothing written; please report this"
-            )

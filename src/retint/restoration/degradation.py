@@ -2,9 +2,9 @@
 
 Everything acts on luma and is a function of the picture and of the random generator's state. In the documented mix
 (`ODDS`) the tone goes first (fading, stains, uneven light); then the marks on the print as one (creases, scratches,
-dust, holes), blur, noise, scaling and JPEG follow in random order, so that scratches lie sharp on a soft picture in some and
-were copied with it in others. Kernel, noise, scaling and JPEG ranges are those of "Bringing Old Photos Back to Life"
-(arXiv 2004.09484) and their odds too; the rest is ours. Sizes in px are for a short side of 256 px and grow with it.
+dust, holes), blur, noise, scaling and JPEG follow in random order, so that scratches lie sharp on a soft picture in
+some and were copied with it in others. Ranges and odds of these four are those of "Bringing Old Photos Back to Life"
+(arXiv 2004.09484); the rest is ours. Sizes in px are for a short side of 256 px and grow with it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def age(picture: Gray, rng: np.random.Generator, kinds: Sequence[str] | None = N
     chosen = draw_kinds(rng) if kinds is None else list(kinds)
     if unknown := sorted(set(chosen) - set(KINDS)):
         raise ValueError(f"got damage {', '.join(unknown)}, wanted some of {', '.join(KINDS)}")
-    value: Floats = picture.astype(np.float32) / 255
+    value: Floats = np.divide(picture, 255, dtype=np.float32)
     mask = np.zeros(picture.shape, dtype=np.bool_)
     order = [kind for kind in TONE if kind in chosen]
     for kind in order:
@@ -84,7 +84,7 @@ def age(picture: Gray, rng: np.random.Generator, kinds: Sequence[str] | None = N
         for kind in marks:
             alpha, paint = _MARKED[kind](value, rng)
             covered = (alpha > 0.25) & (np.abs(alpha * (paint - value)) > VISIBLE)
-            value = value + alpha * (paint - value)
+            value = (value + alpha * (paint - value)).astype(np.float32)
             mask |= covered
             order.append(kind)
     return Aged(_rounded(value), mask, toned, tuple(order))
@@ -225,14 +225,15 @@ def _dust(value: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         points = centre + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
         level = int(rng.integers(140, 256))
         cv2.fillPoly(canvas, [np.rint(points * 16).astype(np.int32)], level, cv2.LINE_AA, 4)
-    alpha = canvas.astype(np.float32) / 255
+    alpha: Floats = np.divide(canvas, 255, dtype=np.float32)
     if rng.random() < 0.5:
         hairs = int(rng.integers(1, 4))
         paths = [
             _path(rng.uniform(0, 1, 2) * (width, height), rng.uniform(0, 7), unit * rng.uniform(10, 50), 0.35, rng)
             for _ in range(hairs)
         ]
-        alpha = np.maximum(alpha, _strokes(value.shape, paths, [max(1, round(unit))] * hairs, [0.85] * hairs))
+        hair = _strokes(value.shape, paths, [max(1, round(unit))] * hairs, [0.85] * hairs)
+        alpha = np.maximum(alpha, hair).astype(np.float32)
     return alpha, _paint(value, rng, 0.6)
 
 
@@ -311,7 +312,7 @@ def _scale(value: Floats, rng: np.random.Generator) -> Floats:
 def _jpeg(value: Floats, rng: np.random.Generator) -> Floats:
     quality = int(rng.integers(40, 101))
     _, coded = cv2.imencode(".jpg", _rounded(value), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+    return np.divide(np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)), 255, dtype=np.float32)
 
 
 _TONED: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {

@@ -46,7 +46,7 @@ class AgedBatches:
         self._clean = Batches(photos, augmentation, side=side, batch=batch, key=key, share=share)
         self._damage, self._key, self._share = damage, key, share
         self._pool = ThreadPoolExecutor(AGED_AHEAD, thread_name_prefix="retint-aging")
-        self._ahead: dict[int, list[Future[Aged]]] = {}
+        self._ahead: dict[int, list[tuple[Future[Aged], Gray]]] = {}
         cv2.setNumThreads(1)  # the threads here are the parallel ones
 
     def __getitem__(self, step: int) -> AgedBatch:

@@ -25,7 +25,7 @@ from retint.training.probes import Judge
 from retint.training.recipe import Phase, Recipe
 from retint.training.report import write_report
 from retint.training.restoring import RestorerJudge, RestorerPhase
-from retint.training.runfolder import CHECKPOINT, FINAL, RunFolder
+from retint.training.runfolder import CHECKPOINT, FINAL, RunFolder, Shown
 
 Work: TypeAlias = "GeneratorPhase | CriticPhase | GanPhase | RestorerPhase"
 SMOOTHING = 0.98  # of the losses that are told; nothing rests on them
@@ -200,6 +200,7 @@ class Trainer:
         assert self.probes is not None
         _, cycle = self.plan[self.position]
         subject = self._settle_average(phase)
+        assert isinstance(subject, Generator)
         name = f"gan-{cycle}-{self.step:06}.pt"
         players = dataclasses.replace(self.players, critic=self._pretrained_critic())
         results = self.probes.renders(subject)
@@ -269,13 +270,20 @@ class Trainer:
             return
         phase, _ = self.plan[self.position]
         subject = self._settle_average(phase)
-        if self.validation is not None:
-            figures = self.validation.figures(subject)
+        shown: Shown | None
+        if isinstance(subject, Generator):
+            assert not isinstance(self.validation, RestorerJudge)
+            figures = None if self.validation is None else self.validation.figures(subject)
+            shown, results = self.probes, [] if self.probes is None else self.probes.renders(subject)
+        else:
+            assert not isinstance(self.validation, Judge)
+            figures = None if self.validation is None else self.validation.figures(subject)
+            shown, results = self.validation, [] if self.validation is None else self.validation.renders(subject)
+        if figures is not None:
             self._write({"position": self.position, "step": self.step, "figures": asdict(figures)})
             self._say(f"validation: {figures}")
-        shown = self.validation if isinstance(self.validation, RestorerJudge) else self.probes
         if shown is not None:
-            self.folder.save_probes(shown, shown.renders(subject), f"{phase.name}, {self.step}")
+            self.folder.save_probes(shown, results, f"{phase.name}, {self.step}")
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self.players.processes.is_first:

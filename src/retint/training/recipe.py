@@ -97,9 +97,9 @@ class Recipe:
     """A whole plan."""
 
     variant: str  # of the generator, or of the network that restores
-    phases: tuple[Phase, ...]
     encoder_weights: str = ""  # name of the ImageNet weights that a generator's encoder starts from
     feature_weights: str = ""  # name of the network behind the feature loss: efficientnet_liteN, or vgg16_bn
+    phases: tuple[Phase, ...] = ()  # at least one
     critic: Literal["pixels", "features"] = "pixels"  # DeOldify's own, or heads on the feature loss's frozen maps
     critic_width: int = 256  # channels of its first layer, or of each head
     cycles: int = 1  # of critic and GAN, at most
