@@ -217,7 +217,7 @@ def test_nan_is_no_picture(folder: Path):
     planted.all_of_them(folder)
     planted.mean_of_sound(folder, scale=float("nan"))
     with pytest.raises(RenderError, match="the answer of restore holds NaN"):
-        Restorer(Models(folder)).restore(Photograph(smooth(), None))
+        Restorer(Models(folder)).restore(Photograph(smooth(), None), RestoreOptions(noise=1.0))
 
 
 def test_a_version_is_told_where_a_file_does_not_say_one(folder: Path):

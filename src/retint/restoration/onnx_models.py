@@ -30,7 +30,7 @@ _OUTPUTS: dict[ModelName, tuple[str, ...]] = {
     "restore": ("luma",),
     "upscale": ("luma",),
 }
-MARGIN = 64  # px, where a file does not say
+MARGIN = 64  # px, where a file does not say: a trained restorer looks 32 px around itself, in holes 64
 _OUT_OF_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "bad allocation")
 
 

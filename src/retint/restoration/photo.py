@@ -48,6 +48,7 @@ class Findings:
     damaged: float | None = None  # share of the pixels
     marks: int | None = None  # separate scratches, specks, holes
     noise: float | None = None  # deviation, levels of 255
+    specks: float | None = None  # share of single pixels that stand out
     blocks: float | None = None  # blockiness, levels of 255
     residual: float | None = None  # what the restorer would change, levels of 255
     noise_strength: float = 0.0  # of the restorer
@@ -78,7 +79,7 @@ class Findings:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {key: round(value, 4) if isinstance(value, float) else value for key, value in asdict(self).items()}
+        return {key: round(value, 5) if isinstance(value, float) else value for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +176,12 @@ class _Run:
     def measure_noise(self) -> None:
         """See how much there is to mend."""
         mask = self._nothing if self.mask is None else self.mask
-        evidence = noises.evidence_of(self._luma, mask, self._models.get("restore"))
-        strength = noises.chosen_strength(evidence, self._options.noise, self._gates.noise)
-        self._note(noise=evidence.noise, blocks=evidence.blocks, residual=evidence.residual, noise_strength=strength)
+        gate = self._gates.noise
+        looks = self._options.noise == "auto" and gate.free > 0
+        evidence = noises.evidence_of(self._luma, mask, self._models.get("restore") if looks else None)
+        strength = noises.chosen_strength(evidence, self._options.noise, gate)
+        self._note(noise=evidence.noise, specks=evidence.specks, blocks=evidence.blocks, residual=evidence.residual)
+        self._note(noise_strength=strength)
 
     def mend(self) -> None:
         """Fill the marks and take noise, blur and blocks away, in one pass of the restorer."""
