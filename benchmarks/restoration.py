@@ -5,10 +5,11 @@ python benchmarks/restoration.py --photos val.tar --tune-photos train-000.tar [-
 
 Markdown on stdout.
 
-Pictures are luma of 256 x 256 px (the protocol of `retint evaluate`), aged by `retint.restoration.degradation` with seeds
-fixed for each picture. retint works with everything on `auto`. The classical chain (OpenCV: morphology, Telea, non-local
-means, CLAHE) is tuned by grid search on `--tune-photos`, aged in the same way. Figures are means over pictures, 95 %
-bootstrap intervals in brackets. --large measures a picture of 6000 x 4000 px instead: time, memory, and crops.
+Pictures are luma of 256 x 256 px (the protocol of `retint evaluate`), aged by `retint.restoration.degradation` with
+seeds fixed for each picture. retint works with everything on `auto`. The classical chain (OpenCV: morphology, Telea,
+non-local means, CLAHE) is tuned by grid search on `--tune-photos`, aged in the same way. Figures are means over
+pictures, 95 % bootstrap intervals in brackets. --large measures a picture of 6000 x 4000 px instead: time, memory, and
+crops.
 """
 
 from __future__ import annotations
