@@ -121,6 +121,22 @@ def merge_chroma(original: Pixels, chroma: Chroma, guide: NDArray[np.uint8] | No
     return out
 
 
+def merge_luma(pixels: Pixels, luma: NDArray[np.float32]) -> Pixels:
+    """The picture's own chroma with another luma.
+
+    pixels: (H, W, 3), uint8 or uint16; luma: (H, W) float32 in the units of `pixels`. Returns (H, W, 3) of that dtype,
+    chroma scaled towards grey where it would leave the gamut.
+    """
+    out = np.empty_like(pixels)
+    full = int(np.iinfo(pixels.dtype).max)
+    for rows in _strips(len(pixels)):
+        red, green, blue = (pixels[rows, :, channel].astype(np.float32) for channel in range(3))
+        own = RED * red + GREEN * green + BLUE * blue
+        u, v = np.multiply(blue - own, U_SCALE, dtype=np.float32), np.multiply(red - own, V_SCALE, dtype=np.float32)
+        out[rows] = _with_chroma(luma[rows], u, v, full)
+    return out
+
+
 GUIDE_RADIUS = 4  # px of the render  # docs/decisions/004
 GUIDE_SOFTNESS = 4e-3  # variance of luma (in 0..1) under which an edge counts as texture
 

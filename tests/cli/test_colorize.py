@@ -294,6 +294,7 @@ def test_json_has_an_object_for_every_input(retint, here: Path):
         "stages": None,
         "model": "fake",
         "render_factor": 10,
+        "findings": None,
         "error": None,
         "note": None,
     }

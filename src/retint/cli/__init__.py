@@ -19,6 +19,10 @@ _COMMANDS = {
         "retint.cli.colorize",
         "Colour photographs and films: files, folders, globs, http(s) addresses, or - (stdin).",
     ),
+    "restore": (
+        "retint.cli.restore",
+        "Mend scratches, dust, fading, noise and blur of photographs, without colouring.",
+    ),
     "models": ("retint.cli.models", "List, fetch, show and export models."),
     "train": ("retint.cli.train", "Train a model from a recipe."),
     "evaluate": ("retint.cli.evaluate", "Measure a model's colours on photographs whose true colours are known."),

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from retint.cli.chosen import download, refuse_unknown
 from retint.cli.film import KeyFrames, color_raw, film_options, preview
+from retint.cli.planning import bare_options, plan, refuse_contradictions, unbuffered_stdin
+from retint.cli.restore import stages_of
 from retint.errors import RetintError
 
 if TYPE_CHECKING:
-    from retint.pipelines.inputs import Source
-    from retint.pipelines.outputs import Destination
     from retint.rendering import Colorizer
+    from retint.restoration.options import Stage
 
 _RENDER_FACTORS = (4, 128)  # retint.rendering's, which is not imported for --help
 
@@ -31,7 +30,7 @@ def _render_factor(
     return click.IntRange(*_RENDER_FACTORS)(value, parameter, context)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=bare_options(restore="tone,damage,noise"), context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
     "-o",
@@ -52,6 +51,13 @@ def _render_factor(
     "By default the model's own; auto: less for very small pictures.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option(
+    "--restore",
+    "restored",
+    callback=stages_of,
+    metavar="[=STAGES]",
+    help="Mend photographs first: all that `retint restore` mends, or some of its stages.",
+)
 @click.option(
     "--compare",
     is_flag=True,
@@ -77,6 +83,7 @@ def colorize(
     model: str,
     render_factor: int | Literal["auto"] | None,
     device: Literal["auto", "cpu", "cuda", "mps"],
+    restored: tuple[Stage, ...] | None,
     compare: bool,
     watermark: bool,
     recursive: bool,
@@ -111,17 +118,17 @@ def colorize(
     if raw is not None:
         refuse_unknown(model)
         how = {"render_factor": _number(render_factor, "--raw"), "stabilize": stabilize, "keyframes": keyframes}
-        color_raw(inputs, output, raw, load, _unbuffered_stdin(), **how)
+        color_raw(inputs, output, raw, load, unbuffered_stdin(), **how)
         return
     if start is not None and end is not None and end <= start:
         raise click.UsageError(f"--end {end:g} is not after --start {start:g}; name a later end")
-    sources, destination = _plan(inputs, output, recursive=recursive)
+    sources, destination = plan(inputs, output, recursive=recursive)
     if preview_frames is not None:
         refuse_unknown(model)
         factor = _number(render_factor, "--preview")
         preview(sources, destination, preview_frames, factor, load, overwrite=overwrite)
         return
-    _refuse_contradictions(sources, destination, compare=compare, as_json=as_json)
+    refuse_contradictions(sources, destination, beside={"--compare": compare}, as_json=as_json)
     refuse_unknown(model)
 
     from retint.cli.report import Report
@@ -129,13 +136,20 @@ def colorize(
     from retint.pipelines.film_options import FilmOptions
     from retint.pipelines.outputs import Namer
     from retint.pipelines.photo import PhotoOptions
+    from retint.restoration.options import RestoreOptions
 
     report = Report(sources, as_json=as_json, debug=debug)
     batch = colorize_batch(
         sources,
         Namer(destination, sources, compare=compare),
         load,
-        PhotoOptions(render_factor=render_factor, watermark=watermark, overwrite=overwrite, quality=quality),
+        PhotoOptions(
+            render_factor=render_factor,
+            watermark=watermark,
+            overwrite=overwrite,
+            quality=quality,
+            restore=None if restored is None else RestoreOptions(stages=restored),
+        ),
         FilmOptions(
             render_factor=render_factor,
             stabilize=stabilize,
@@ -149,7 +163,7 @@ def colorize(
             resume=resume,
         ),
         offline=offline,
-        stdin=_unbuffered_stdin(),
+        stdin=unbuffered_stdin(),
         watch_film=report.film,
     )
     with closing(batch), report:
@@ -169,33 +183,6 @@ def _number(render_factor: int | Literal["auto"] | None, option: str) -> int | N
     return render_factor
 
 
-def _plan(inputs: tuple[str, ...], output: str | None, *, recursive: bool) -> tuple[list[Source], Destination]:
-    """Gather the inputs, and tell where results go."""
-    from retint.pipelines.inputs import gather
-    from retint.pipelines.outputs import choose_destination
-
-    try:
-        sources = gather(inputs, recursive=recursive, avoid=None if output in (None, "-") else Path(output))
-        return sources, choose_destination(output, sources)
-    except RetintError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _refuse_contradictions(sources: list[Source], destination: Destination, *, compare: bool, as_json: bool) -> None:
-    if any(source.place == "stdin" for source in sources) and sys.stdin.isatty():
-        raise click.UsageError(
-            "- reads a picture or a film from stdin, which is a terminal; pipe one in, or name a file"
-        )
-    if destination.place != "stdout":
-        return
-    if as_json:
-        raise click.UsageError("--json and a picture cannot share stdout; name a file with -o")
-    if compare:
-        raise click.UsageError("--compare lies beside the result, and stdout has no beside; name a file with -o")
-    if sys.stdout.isatty():
-        raise click.UsageError("the picture would go to the terminal; redirect stdout, or name a file with -o")
-
-
 def _loader(model: str, device: Literal["auto", "cpu", "cuda", "mps"], *, offline: bool) -> Callable[[], Colorizer]:
     """Return what loads the model, after a download with a progress bar where it is not here yet."""
 
@@ -206,10 +193,3 @@ def _loader(model: str, device: Literal["auto", "cpu", "cuda", "mps"], *, offlin
         return load_colorizer(model, device=device, offline=offline)
 
     return load
-
-
-def _unbuffered_stdin() -> BinaryIO:
-    """Return stdin without Python's buffer, whose lock would make an interrupted read a crash at exit."""
-    buffered = sys.stdin.buffer
-    raw: BinaryIO = getattr(buffered, "raw", buffered)  # tests put a stream there that has none
-    return raw

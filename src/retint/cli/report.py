@@ -1,4 +1,4 @@
-"""What `retint colorize` says while it works: progress for people, JSON for programs."""
+"""What `retint colorize` and `retint restore` say while they work: progress for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ class Report:
     and for what a person should know of a result; on a terminal also the progress, and at the end a summary.
     """
 
-    def __init__(self, sources: list[Source], *, as_json: bool, debug: bool) -> None:
+    def __init__(self, sources: list[Source], *, as_json: bool, debug: bool, done: str = "coloured") -> None:
+        """done: the word for what was done, in the summary"""
         self._sources = sources
         self._as_json = as_json
         self._debug = debug
+        self._done = done
         self._counts = {"done": 0, "skipped": 0, "failed": 0}
         self._last: Outcome | None = None
         self._bar = tqdm(total=len(sources), unit="file", disable=quiet(), dynamic_ncols=True, leave=False)
@@ -123,7 +125,7 @@ class Report:
             if self._last is not None and self._last.status == "done" and self._last.output is not None:
                 click.echo(f"saved {self._last.output}", err=True)
             return
-        words = {"done": "coloured", "skipped": "skipped", "failed": "failed"}
+        words = {"done": self._done, "skipped": "skipped", "failed": "failed"}
         click.echo(", ".join(f"{count} {words[status]}" for status, count in self._counts.items() if count), err=True)
 
 
@@ -158,8 +160,8 @@ def _as_object(outcome: Outcome) -> dict[str, str | int | float | None]:
     )
     if result is not None:
         found |= {"seconds": result.seconds, "width": result.width, "height": result.height}
-        found |= {"model": result.model, "render_factor": result.render_factor}
-        found |= {"frames": getattr(result, "frames", None), "stages": getattr(result, "stages", None)}  # of a film
+        for key in ("model", "render_factor", "frames", "stages", "findings"):  # those that such a result has
+            found[key] = getattr(result, key, None)
     return found
 
 
@@ -178,6 +180,7 @@ def _object(
         "stages": None,
         "model": None,
         "render_factor": None,
+        "findings": None,
         "error": error,
         "note": note,
     }

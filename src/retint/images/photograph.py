@@ -77,3 +77,18 @@ class MachineMark:
     """Name of the model: "lite", "artistic", or the name of a weights file."""
     version: str
     """Version of the model, or the start of its hash."""
+
+
+@dataclass(frozen=True)
+class RestorationMark:
+    """What was mended in a picture."""
+
+    done: tuple[str, ...]
+    """In words; empty where it was looked at and nothing was found to mend."""
+    filled: bool
+    """Content was made up where there was none: under scratches, in holes."""
+    version: str
+    """The networks that did it, with their versions."""
+
+
+Mark: TypeAlias = MachineMark | RestorationMark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ from retint.images.atomic import whole_file
 from retint.images.exif import ExifError, with_dpi
 from retint.images.formats import FORMATS, Format, format_of_name, require_writable, result_format
 from retint.images.marks import mark_metadata
-from retint.images.photograph import MachineMark, Photograph, Pixels
+from retint.images.photograph import Mark, Photograph, Pixels
 from retint.images.profiles import fit_profile
 from retint.images.quality import DEFAULT_QUALITY
 from retint.images.xmp import XmpError
@@ -39,7 +39,7 @@ def write_photo(
     format: str | None = None,
     quality: int | None = None,
     overwrite: bool = False,
-    mark: MachineMark | None = None,
+    mark: Mark | Sequence[Mark] | None = None,
 ) -> tuple[str, ...]:
     """Write one photograph, and return what the format could not hold: a line each, to be shown to the person.
 
@@ -48,7 +48,7 @@ def write_photo(
     quality: 1 to 100 for JPEG, WebP, AVIF and HEIF; 100 is lossless in WebP. By default 92, or that of the input if it
         is higher
     overwrite: replace a file that exists; else OutputExistsError
-    mark: what coloured it, written into XMP and EXIF
+    mark: what coloured or restored it, in the order of that, written into XMP and EXIF
 
     A path appears only when the file is whole, and nothing is left when writing fails. Raises OutputError.
     """
@@ -76,7 +76,7 @@ def write_photo(
 
 
 def _encode(
-    photo: Photograph, out: BinaryIO, name: str, format: Format, quality: int, mark: MachineMark | None
+    photo: Photograph, out: BinaryIO, name: str, format: Format, quality: int, mark: Mark | Sequence[Mark] | None
 ) -> tuple[str, ...]:
     longest = max(photo.width, photo.height)
     if longest > format.longest_side:
@@ -102,7 +102,7 @@ def _encode(
     return tuple(notes)
 
 
-def _fit(photo: Photograph, format: Format, mark: MachineMark | None) -> tuple[Photograph, list[str]]:
+def _fit(photo: Photograph, format: Format, mark: Mark | Sequence[Mark] | None) -> tuple[Photograph, list[str]]:
     """The photograph as `format` can hold it, and notes on what it cannot."""
     notes: list[str] = []
     pixels, alpha, metadata = photo.pixels, photo.alpha, photo.metadata
@@ -121,7 +121,7 @@ def _fit(photo: Photograph, format: Format, mark: MachineMark | None) -> tuple[P
         icc, note = fit_profile(metadata.icc, channels)
         metadata = replace(metadata, icc=icc)
         notes += [note] if note else []
-    if mark is not None:
+    if mark is not None and mark != ():
         metadata = mark_metadata(metadata, mark)
     if metadata.dpi is not None and (metadata.exif is not None or not format.native_dpi):
         metadata = replace(metadata, exif=with_dpi(metadata.exif, metadata.dpi))

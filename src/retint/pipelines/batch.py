@@ -1,4 +1,4 @@
-"""Many photographs and films: the next is read and the last is written while the network renders this one."""
+"""Many photographs and films: the next is read and the last is written while the network works on this one."""
 
 from __future__ import annotations
 
@@ -12,29 +12,24 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from retint.errors import InputError, OutputError
+from retint.errors import InputError, OutputError, UnsupportedInputError
 from retint.images import FORMATS, Photograph, read_photo
 from retint.pipelines.addresses import fetch
+from retint.pipelines.colouring import Colouring
+from retint.pipelines.crafts import Craft, Piece
 from retint.pipelines.inputs import Source
 from retint.pipelines.kinds import format_promised
 from retint.pipelines.outputs import Namer, Targets
-from retint.pipelines.photo import (
-    PhotoOptions,
-    PhotoResult,
-    as_source,
-    describe,
-    is_result,
-    recognise,
-    recognise_film,
-    save,
-)
+from retint.pipelines.photo import PhotoOptions, PhotoResult, as_source, recognise, recognise_film
 from retint.pipelines.room import Room
 
 if TYPE_CHECKING:
     from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult
+    from retint.pipelines.restore import RestoreResult
     from retint.rendering import Colorizer
 
 WatchFilm = Callable[[Source, "FilmProgress"], None]
@@ -54,7 +49,7 @@ class Outcome:
     status: Literal["done", "skipped", "failed"]
     output: Path | None = None  # done: where it is; skipped: what is there already
     encoded: bytes | None = None  # done, and meant for stdout: the picture itself
-    result: PhotoResult | FilmResult | None = None  # only when done
+    result: PhotoResult | RestoreResult | FilmResult | None = None  # only when done
     error: Exception | None = None  # only when failed; not a RetintError: a fault of the program
     notes: tuple[str, ...] = ()  # for people, a line each: why it was skipped, or what else they should know
 
@@ -71,12 +66,12 @@ class _Job:
     notes: tuple[str, ...]
     seconds: float  # of work so far
     outcome: Future[Outcome]
-    after: Photograph | None = None
+    piece: Piece | None = None
 
 
 @dataclass(frozen=True)
 class _FilmJob:
-    """One film, which the caller's thread colours by itself."""
+    """One film, which the caller's thread does by itself."""
 
     source: Source
     path: Path
@@ -86,7 +81,7 @@ class _FilmJob:
 
 
 class _Need:
-    """A photograph or film is being read that is to be rendered: word to load the network meanwhile."""
+    """A photograph or film is being read that is to be done: word to load the network meanwhile."""
 
 
 class _Skip(Exception):  # noqa: N818 - not an error
@@ -120,17 +115,38 @@ def colorize_batch(
     stdin: what is read for `-`; best unbuffered, or Python cannot end while it waits there
     watch_film: told from time to time how far a film is, from this thread
 
+    As `run_batch`; raises what `load` raises, too, for no input can be done without it.
+    """
+    craft = Colouring(load, options, film_options)
+    return run_batch(sources, namer, craft, offline=offline, stdin=stdin, watch_film=watch_film)
+
+
+def run_batch(
+    sources: Sequence[Source],
+    namer: Namer,
+    craft: Craft,
+    *,
+    offline: bool = False,
+    stdin: BinaryIO | None = None,
+    watch_film: WatchFilm | None = None,
+    room: Room | None = None,
+) -> Generator[Outcome]:
+    """Do to all inputs what the craft does, and yield what became of each, in their order.
+
+    sources, namer, offline, stdin, watch_film: as of `colorize_batch`
+    room: how much is in memory at once
+
     One input that fails, for whatever reason, ends as an outcome, and the others are done. Closing the generator stops
     after the file that is being written; each result is at its name whole, or not at all.
 
     Raises
     ------
-    RetintError: from `load`; no input can be done without it
+    RetintError: from `craft.load`; no input can be done without it
     FilmInterrupted: a KeyboardInterrupt within a film
     """
-    batch = _Batch(sources, namer, options, film_options, offline=offline, stdin=stdin, watch_film=watch_film)
+    batch = _Batch(sources, namer, craft, room or Room(), offline=offline, stdin=stdin, watch_film=watch_film)
     try:
-        yield from batch.run(load)
+        yield from batch.run()
     finally:
         batch.stop()
 
@@ -142,8 +158,8 @@ class _Batch:
         self,
         sources: Sequence[Source],
         namer: Namer,
-        options: PhotoOptions,
-        film_options: FilmOptions | None,
+        craft: Craft,
+        room: Room,
         *,
         offline: bool,
         stdin: BinaryIO | None,
@@ -151,23 +167,22 @@ class _Batch:
     ) -> None:
         self._sources = sources
         self._namer = namer
-        self._options = options
-        self._film_options = film_options
+        self._craft = craft
+        self._room = room
         self._watch_film = watch_film
         self._offline = offline
         self._stdin = stdin
-        self._room = Room()
         self._stopped = threading.Event()
         self._decoding = threading.Event()
         self._read: queue.SimpleQueue[Outcome | _Job | _FilmJob | _Need | None] = queue.SimpleQueue()
-        self._rendered: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._colorizer: Colorizer | None = None
+        self._worked: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._loaded = False
         # Daemons: neither a stalled server nor a pipe that never ends may keep the program from ending.
         self._reader = threading.Thread(target=self._read_all, name="retint-reader", daemon=True)
         self._writer = threading.Thread(target=self._write_all, name="retint-writer", daemon=True)
 
-    def run(self, load: Callable[[], Colorizer]) -> Generator[Outcome]:
-        """Render what is read, and yield outcomes in the order of the inputs."""
+    def run(self) -> Generator[Outcome]:
+        """Work on what is read, and yield outcomes in the order of the inputs."""
         self._reader.start()
         self._writer.start()
         waiting: deque[Future[Outcome]] = deque()
@@ -185,17 +200,19 @@ class _Batch:
             if isinstance(item, Outcome):
                 waiting.append(_finished(item))
             elif isinstance(item, _Need):
-                self._colorizer = self._colorizer or load()  # while the first photograph is still being read
+                if not self._loaded:  # while the first photograph is still being read
+                    self._craft.load()
+                    self._loaded = True
             elif isinstance(item, _FilmJob):
                 while waiting:  # a film takes long: what came before it is told first
                     if waiting[0].done():
                         yield waiting.popleft().result()
                     else:
                         time.sleep(_POLL_SECONDS / 10)
-                yield self._colour_film(item)
+                yield self._do_film(item)
             elif item is not None:
                 waiting.append(item.outcome)
-                self._render(item)
+                self._work_on(item)
             else:
                 more = False
 
@@ -203,7 +220,7 @@ class _Batch:
         """End both threads: the writer after the file it is at, the reader when it next looks."""
         self._stopped.set()
         self._room.close()
-        self._rendered.put(None)
+        self._worked.put(None)
         # The reader may hang at a server, and is not waited for then; but to leave a decoder to itself while Python
         # ends is asking for a crash.
         _join(self._writer, _LAST_FILE_SECONDS)
@@ -226,11 +243,11 @@ class _Batch:
         self._read.put(None)
 
     def _open(self, source: Source, *, many: bool) -> _Job | _FilmJob:
-        """Do for one input all that comes before rendering."""
+        """Do for one input all that comes before the work itself."""
         if source.error is not None:
             raise source.error
         if source.earlier_result:
-            raise _Skip("is a result of an earlier run, by its name; name it alone to colour it again")
+            raise _Skip(f"is a result of an earlier run, by its name; name it alone to {self._craft.verb} it again")
         started = time.monotonic()
         if source.place == "address":  # what is there already need not be fetched again
             promised = format_promised(source.relative.suffix)
@@ -249,8 +266,8 @@ class _Batch:
             if self._stopped.is_set():
                 raise _Skip("was not come to")
             before = read_photo(as_source(content, source.shown))
-            if many and is_result(before):
-                raise _Skip("is a result of retint, by its metadata; name it alone to colour it again")
+            if many and self._craft.is_result(before):
+                raise _Skip(f"is a result of retint, by its metadata; name it alone to {self._craft.verb} it again")
         except BaseException:
             self._room.leave(pixels)
             raise
@@ -262,26 +279,25 @@ class _Batch:
         return _Job(source, targets.result, missing, before, pixels, notes, seconds, Future())
 
     def _open_film(self, source: Source, content: Path | bytes, *, many: bool) -> _FilmJob:
-        from retint.pipelines.film import film_suffix, is_film_result
-
-        codec = self._film_options.codec if self._film_options else None
-        targets = self._namer.film_targets_of(source, film_suffix(source.relative, codec))
+        films = self._craft.films
+        if films is None:
+            raise UnsupportedInputError(f"{source.shown}: is a film; this is done with photographs alone")
+        targets = self._namer.film_targets_of(source, films.suffix(source.relative))
         missing = self._missing(targets)
         assert targets.result is not None  # a film has a name
         temporary = isinstance(content, bytes)
         path = _kept(content) if isinstance(content, bytes) else content
-        if many and is_film_result(path):
-            raise _Skip("is a result of retint, by its metadata; name it alone to colour it again")
+        if many and films.is_result(path):
+            raise _Skip(f"is a result of retint, by its metadata; name it alone to {self._craft.verb} it again")
         if missing.result is not None:
             self._read.put(_Need())
         return _FilmJob(source, path, targets.result, missing, temporary)
 
     def _missing(self, targets: Targets) -> Targets:
         """Return targets without what is there already; _Skip when nothing is missing."""
-        if self._options.overwrite or not targets.all:
+        if self._craft.overwrite or not targets.all:
             return targets
-        wanted = (targets.result, targets.compare)
-        missing = Targets(*(None if path is None or path.exists() else path for path in wanted))
+        missing = targets.missing()
         if not missing.all:
             raise _Skip(f"is done already: {targets.result} exists; --overwrite does it again", targets.result)
         return missing
@@ -308,45 +324,23 @@ class _Batch:
 
     # the caller's thread
 
-    def _render(self, job: _Job) -> None:
+    def _work_on(self, job: _Job) -> None:
         started = time.monotonic()
-        colorizer = self._colorizer
-        assert colorizer is not None  # its _Need came before it
         try:
-            job.after = colorizer.colorize(job.before, self._options.render_factor, watermark=self._options.watermark)
+            job.piece = self._craft.work(job.before)
         except Exception as error:
             self._room.leave(job.pixels)
             job.outcome.set_result(Outcome(job.source, "failed", error=error))
             return
         job.seconds += time.monotonic() - started
-        self._rendered.put(job)
+        self._worked.put(job)
 
-    def _colour_film(self, job: _FilmJob) -> Outcome:
-        from retint.pipelines.film import FilmOptions, run_film
-        from retint.pipelines.film_preview import save_comparison
-
-        options = self._film_options or FilmOptions(
-            render_factor=self._options.render_factor,
-            watermark=self._options.watermark,
-            overwrite=self._options.overwrite,
-            quality=self._options.quality,
-        )
-        watch = self._watch_film
-        result = None
+    def _do_film(self, job: _FilmJob) -> Outcome:
+        films, watch = self._craft.films, self._watch_film
+        assert films is not None  # or it had not been opened
         try:
             _make_folder(job.output.parent)
-            if job.targets.result is not None:
-                assert self._colorizer is not None  # its _Need came before it
-                result = run_film(
-                    job.path,
-                    job.output,
-                    self._colorizer,
-                    options,
-                    progress=None if watch is None else lambda progress: watch(job.source, progress),
-                )
-            if job.targets.compare is not None:
-                start = options.start or 0.0
-                save_comparison(job.path, job.output, job.targets.compare, start=start, overwrite=options.overwrite)
+            result = films.run(job.path, job.output, job.targets, watch and partial(watch, job.source))
         except Exception as error:
             return Outcome(job.source, "failed", error=error)
         finally:
@@ -358,7 +352,7 @@ class _Batch:
     # the writer's thread
 
     def _write_all(self) -> None:
-        while (job := self._rendered.get()) is not None and not self._stopped.is_set():
+        while (job := self._worked.get()) is not None and not self._stopped.is_set():
             try:
                 outcome = self._save(job)
             except Exception as error:
@@ -369,19 +363,16 @@ class _Batch:
 
     def _save(self, job: _Job) -> Outcome:
         started = time.monotonic()
-        after = job.after
-        assert after is not None
-        assert self._colorizer is not None
+        assert job.piece is not None
         stream = io.BytesIO()
         if not job.targets.all:
-            notes = save(job.before, after, stream, self._colorizer, self._options)
+            notes = job.piece.save(stream)
         else:
-            _make_folder(job.targets.all[0].parent)
-            notes = save(job.before, after, job.targets, self._colorizer, self._options)
+            for path in job.targets.all:
+                _make_folder(path.parent)
+            notes = job.piece.save(job.targets)
         job.seconds += time.monotonic() - started
-        result = describe(
-            after, job.targets, self._colorizer, self._options, notes=(*job.notes, *notes), seconds=job.seconds
-        )
+        result = job.piece.describe(job.targets, notes=(*job.notes, *notes), seconds=job.seconds)
         encoded = None if job.targets.all else stream.getvalue()
         return Outcome(job.source, "done", job.output, encoded, result, notes=result.notes)
 

@@ -16,8 +16,11 @@ from retint.pipelines.addresses import is_address, name_from
 from retint.pipelines.kinds import FILM_SUFFIXES, HEAD_BYTES, PHOTO_SUFFIXES, film_kind
 
 RESULT_ENDING = "-color"
+RESTORED_ENDING = "-restored"
+MASK_ENDING = "-mask"
 COMPARE_ENDING = "-compare"
 PREVIEW_ENDING = "-preview"
+_ENDINGS = (RESULT_ENDING, COMPARE_ENDING, PREVIEW_ENDING, MASK_ENDING)
 WORK_ENDING = ".partial"  # of the folder of a film that is under way
 
 
@@ -34,7 +37,13 @@ class Source:
     error: InputError | None = None  # nothing usable by that name
 
 
-def gather(arguments: Sequence[str], *, recursive: bool = False, avoid: Path | None = None) -> list[Source]:
+def gather(
+    arguments: Sequence[str],
+    *,
+    recursive: bool = False,
+    avoid: Path | None = None,
+    made_here: Sequence[str] = (),
+) -> list[Source]:
     """Return the inputs that the arguments of the command mean, in order, each file once.
 
     Parameters
@@ -42,6 +51,8 @@ def gather(arguments: Sequence[str], *, recursive: bool = False, avoid: Path | N
     arguments: paths, folders, glob patterns (for shells that do not expand them), http(s) addresses, `-` for stdin
     recursive: look into sub-folders of folders too
     avoid: a folder not to look into, however it is reached: where results go
+    made_here: endings of names, beside the usual ones, by which results of earlier runs are known: a restored
+        photograph is a result for `restore`, and an input like any other for `colorize`
 
     What cannot be used (no such file, a folder without photographs) becomes a `Source` with its `error`, so that
     the other inputs are still done. Results of earlier runs are left out of folders, and marked elsewhere.
@@ -52,7 +63,7 @@ def gather(arguments: Sequence[str], *, recursive: bool = False, avoid: Path | N
     """
     if list(arguments).count("-") > 1:
         raise InputError("- (stdin) is named twice, and can be read only once")
-    finder = _Finder(recursive=recursive, avoid=avoid)
+    finder = _Finder(recursive=recursive, avoid=avoid, endings=(*_ENDINGS, *made_here))
     found = _once(source for argument in arguments for source in finder.find(argument))
     if len(found) == 1:  # one photograph named alone is meant, whatever it is called
         found = [replace(found[0], earlier_result=False)]
@@ -80,7 +91,8 @@ def path_key(path: Path) -> str:
 class _Finder:
     """Finds files; remembers folders it has listed."""
 
-    def __init__(self, *, recursive: bool, avoid: Path | None) -> None:
+    def __init__(self, *, recursive: bool, avoid: Path | None, endings: Sequence[str]) -> None:
+        self._endings = tuple(endings)
         self._recursive = recursive
         self._avoid = None if avoid is None else path_key(avoid)
         self._stems: dict[str, frozenset[str]] = {}
@@ -112,7 +124,7 @@ class _Finder:
             yield _unusable(argument, "no such file or folder")
 
     def _named(self, path: Path) -> Source:
-        earlier = is_earlier_result(path, self._stems_in(path.parent))
+        earlier = is_earlier_result(path, self._stems_in(path.parent), self._endings)
         return Source(str(path), "file", Path(path.name), path, earlier_result=earlier)
 
     def _in_folder(self, folder: Path) -> Iterator[Source]:
@@ -135,7 +147,7 @@ class _Finder:
         stems = _stems(entry.name for entry in entries)
         for entry in entries:
             path = folder / entry.name
-            if entry.is_file() and _is_meant(path) and not is_earlier_result(path, stems):
+            if entry.is_file() and _is_meant(path) and not is_earlier_result(path, stems, self._endings):
                 yield Source(str(path), "file", below / entry.name, path, from_folder=True)
         for entry in entries if self._recursive else ():
             # Linked folders are not entered: they may lead back here.
@@ -163,12 +175,9 @@ def _stems(names: Iterable[str]) -> frozenset[str]:
     return frozenset(stem for stem, suffix in map(os.path.splitext, names) if suffix.lower() in meant)
 
 
-def is_earlier_result(path: Path, stems: frozenset[str]) -> bool:
-    """Whether a file's name is that of a result, comparison or preview of an input among `stems`."""
-    return any(
-        path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems
-        for ending in (RESULT_ENDING, COMPARE_ENDING, PREVIEW_ENDING)
-    )
+def is_earlier_result(path: Path, stems: frozenset[str], endings: Sequence[str] = _ENDINGS) -> bool:
+    """Whether a file's name is that of a result, comparison, mask or preview of an input among `stems`."""
+    return any(path.stem.endswith(ending) and path.stem.removesuffix(ending) in stems for ending in endings)
 
 
 def _is_meant(path: Path) -> bool:

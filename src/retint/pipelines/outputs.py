@@ -10,7 +10,7 @@ from typing import Literal
 
 from retint.errors import OutputError
 from retint.images import FORMATS, result_suffix
-from retint.pipelines.inputs import COMPARE_ENDING, RESULT_ENDING, Source, path_key
+from retint.pipelines.inputs import COMPARE_ENDING, MASK_ENDING, RESTORED_ENDING, RESULT_ENDING, Source, path_key
 from retint.pipelines.kinds import FILM_SUFFIXES, PHOTO_SUFFIXES
 
 _WRITABLE = [format for format in FORMATS.values() if format.writable]
@@ -33,11 +33,17 @@ class Targets:
 
     result: Path | None = None  # None: a stream
     compare: Path | None = None  # before and after side by side, where asked for
+    mask: Path | None = None  # what was filled, where asked for
 
     @property
     def all(self) -> list[Path]:
         """Those there are, in the order of writing: the result last, so that it says "all done"."""
-        return [path for path in (self.compare, self.result) if path is not None]
+        return [path for path in (self.mask, self.compare, self.result) if path is not None]
+
+    def missing(self) -> Targets:
+        """Those that are not there yet."""
+        wanted = (self.result, self.compare, self.mask)
+        return Targets(*(None if path is None or path.exists() else path for path in wanted))
 
 
 def choose_destination(output: str | None, sources: Sequence[Source]) -> Destination:
@@ -79,9 +85,20 @@ def _count(sources: Sequence[Source]) -> str:
 class Namer:
     """Names the results of a run, and remembers the names it gave."""
 
-    def __init__(self, destination: Destination, sources: Sequence[Source], *, compare: bool = False) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        sources: Sequence[Source],
+        *,
+        compare: bool = False,
+        mask: bool | Path = False,
+        ending: str = RESULT_ENDING,
+    ) -> None:
+        """mask: name masks, too, or where the only one goes. ending: of results that lie beside their inputs."""
         self.destination = destination
         self._compare = compare
+        self._mask = mask
+        self._ending = ending
         self._inputs = {path_key(s.path) for s in sources if s.path is not None and not s.earlier_result}
         self._given: dict[str, str] = {}
 
@@ -97,7 +114,8 @@ class Namer:
         if self.destination.place == "stdout":
             return Targets()
         result = self._result_of(source, lambda given: result_suffix(given, format))
-        return self._claimed(source, Targets(result, compare_beside(result) if self._compare else None))
+        mask = self._mask if isinstance(self._mask, Path) else mask_beside(result) if self._mask else None
+        return self._claimed(source, Targets(result, compare_beside(result) if self._compare else None, mask))
 
     def film_targets_of(self, source: Source, suffix: str) -> Targets:
         """Name what a film becomes.
@@ -132,14 +150,19 @@ class Namer:
         given = source.relative
         stem = given.stem if given.suffix.lower() in _NAMES_A_FILE else given.name
         name = given.with_name(stem + suffix_for(given))
-        colored = given.with_name(stem + RESULT_ENDING + name.suffix)
+        marked = given.with_name(stem + self._ending + name.suffix)
         if self.destination.place == "folder":
             into = self.destination.path / name
             own = source.path is not None and path_key(into.parent) == path_key(source.path.parent)
-            return self.destination.path / colored if own else into
-        return colored if source.path is None else source.path.with_name(colored.name)
+            return self.destination.path / marked if own else into
+        return marked if source.path is None else source.path.with_name(marked.name)
 
 
 def compare_beside(result: Path) -> Path:
     """Name the comparison that lies beside a result: that of `a-color.jpg`, or of `a.jpg`, is `a-compare.jpg`."""
     return result.with_name(result.stem.removesuffix(RESULT_ENDING) + COMPARE_ENDING + result.suffix)
+
+
+def mask_beside(result: Path) -> Path:
+    """Name the mask that lies beside a result: that of `a-restored.jpg`, or of `a.jpg`, is `a-mask.png`."""
+    return result.with_name(result.stem.removesuffix(RESTORED_ENDING) + MASK_ENDING + ".png")

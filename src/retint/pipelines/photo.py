@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import numpy as np
 
 from retint.errors import InputError, OutputError, OutputExistsError, UnreadablePhotoError, UnsupportedInputError
-from retint.images import DIGITAL_SOURCE_TYPE, Photograph, Pixels, read_photo, sniff_format, write_photo
+from retint.images import Mark, Photograph, Pixels, read_photo, sniff_format, was_coloured, write_photo
 from retint.pipelines.addresses import fetch, is_address
 from retint.pipelines.kinds import HEAD_BYTES, film_kind
 from retint.pipelines.outputs import Targets, compare_beside
 
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
+    from retint.restoration.options import RestoreOptions
+    from retint.restoration.photo import Restored
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 RenderFactor = int | Literal["auto"] | None
@@ -34,6 +36,7 @@ class PhotoOptions:
     watermark: bool = False  # a visible one; the mark in the metadata is always there
     overwrite: bool = False
     quality: int | None = None  # 1 to 100, for formats with losses; None: the input's quality or better
+    restore: RestoreOptions | None = None  # what is mended before; None: nothing
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class PhotoResult:
     render_factor: int
     seconds: float  # of work: reading, rendering and writing, without waiting for others
     notes: tuple[str, ...] = ()  # what reading or writing dropped or changed, a line each; empty for a sound file
+    findings: dict[str, object] | None = None  # of restoring, where that was asked for
 
 
 def colorize_photo(
@@ -61,6 +65,7 @@ def colorize_photo(
     watermark: bool = False,
     overwrite: bool = False,
     quality: int | None = None,
+    restore: RestoreOptions | None = None,
     colorizer: Colorizer | None = None,
 ) -> PhotoResult:
     """Colour a photograph.
@@ -76,6 +81,7 @@ def colorize_photo(
     watermark: put a visible mark into a corner
     overwrite: replace a target that exists
     quality: 1 to 100, for formats with losses
+    restore: mend the photograph first, so
     colorizer: one that is loaded already, in place of `model` and `device`; what many photographs want
 
     Raises
@@ -85,7 +91,9 @@ def colorize_photo(
     WeightsError, RenderError, MissingExtraError: the model cannot be had, or cannot render
     """
     started = time.monotonic()
-    options = PhotoOptions(render_factor=render_factor, watermark=watermark, overwrite=overwrite, quality=quality)
+    options = PhotoOptions(
+        render_factor=render_factor, watermark=watermark, overwrite=overwrite, quality=quality, restore=restore
+    )
     targets, stream = Targets(), None
     if isinstance(target, (str, Path)):
         targets = Targets(Path(target), compare_beside(Path(target)) if compare else None)
@@ -94,19 +102,25 @@ def colorize_photo(
         raise OutputError("a comparison lies beside the result, and a stream has no beside; name a file as target")
     else:
         stream = target
-    content, shown = _content_of(source)
+    content, shown = content_of(source)
     recognise(content, shown)
     before = read_photo(as_source(content, shown))
-    if colorizer is None:
+
+    def load() -> Colorizer:
         from retint.rendering import load_colorizer
 
-        colorizer = load_colorizer(model, device=device)
-    after = colorizer.colorize(before, render_factor, watermark=watermark)
-    notes = save(before, after, targets if stream is None else stream, colorizer, options)
-    return describe(after, targets, colorizer, options, notes=notes, seconds=time.monotonic() - started)
+        return colorizer or load_colorizer(model, device=device)
+
+    from retint.pipelines.colouring import Colouring
+
+    craft = Colouring(load, options)
+    craft.load()
+    piece = craft.work(before)
+    notes = piece.save(targets if stream is None else stream)
+    return piece.describe(targets, notes=notes, seconds=time.monotonic() - started)
 
 
-def _content_of(source: str | Path | bytes | BinaryIO) -> tuple[Path | bytes, str]:
+def content_of(source: str | Path | bytes | BinaryIO) -> tuple[Path | bytes, str]:
     """Return where the bytes are, fetched if need be, and how messages name them."""
     if isinstance(source, str) and is_address(source):
         return fetch(source), source
@@ -175,28 +189,35 @@ def _head_of(path: Path) -> bytes:
 
 def is_result(photo: Photograph) -> bool:
     """Whether the photograph's metadata says that retint coloured it."""
-    xmp = photo.metadata.xmp or b""
-    return DIGITAL_SOURCE_TYPE.encode() in xmp and b"retint" in xmp
+    return was_coloured(photo.metadata)
 
 
 def save(
-    before: Photograph, after: Photograph, to: Targets | BinaryIO, colorizer: Colorizer, options: PhotoOptions
+    before: Photograph,
+    after: Photograph,
+    to: Targets | BinaryIO,
+    colorizer: Colorizer,
+    options: PhotoOptions,
+    restored: Restored | None = None,
 ) -> tuple[str, ...]:
     """Write the comparison where asked for, then the result, and return what its format could not hold.
+
+    restored: what was coloured, where it was restored first; the comparison shows it between before and after
 
     Raises
     ------
     OutputError: one exists (and not `options.overwrite`), or cannot be written
     """
+    marks: tuple[Mark, ...] = (colorizer.mark,) if restored is None else (restored.findings.mark, colorizer.mark)
     if not isinstance(to, Targets):
-        return write_photo(after, to, quality=options.quality, mark=colorizer.mark)
+        return write_photo(after, to, quality=options.quality, mark=marks)
+    quality, overwrite = options.quality, options.overwrite
     if to.compare is not None:
-        _write(side_by_side(before, after), to.compare, colorizer, options)
-    return () if to.result is None else _write(after, to.result, colorizer, options)
-
-
-def _write(photo: Photograph, target: Path, colorizer: Colorizer, options: PhotoOptions) -> tuple[str, ...]:
-    return write_photo(photo, target, quality=options.quality, overwrite=options.overwrite, mark=colorizer.mark)
+        panels = side_by_side(before, *([] if restored is None else [restored.photo]), after)
+        write_photo(panels, to.compare, quality=quality, overwrite=overwrite, mark=marks)
+    if to.result is None:
+        return ()
+    return write_photo(after, to.result, quality=quality, overwrite=overwrite, mark=marks)
 
 
 def describe(
@@ -207,6 +228,7 @@ def describe(
     *,
     notes: tuple[str, ...],
     seconds: float,
+    restored: Restored | None = None,
 ) -> PhotoResult:
     """Say what became of a photograph. `notes`: those of writing; reading's are in `after`."""
     factor = colorizer.resolve_render_factor(options.render_factor, (after.width, after.height))
@@ -219,23 +241,28 @@ def describe(
         render_factor=factor,
         seconds=round(seconds, 3),
         notes=(*after.notes, *notes),
+        findings=None if restored is None else restored.findings.as_dict(),
     )
 
 
-def side_by_side(before: Photograph, after: Photograph) -> Photograph:
-    """Return one picture with the photograph on the left and the result on the right.
+def side_by_side(*photos: Photograph) -> Photograph:
+    """Return one picture with all in a row, the result last.
 
-    before: (H, W) or (H, W, 3); after: (H, W, 3) of the same dtype. The pair is (H, 2 W, 3), or smaller by a whole
-    number where a side would be longer than `COMPARE_SIDE` px. Metadata and format are the result's.
+    photos: (H, W) or (H, W, 3) of one dtype; those that are smaller by a whole number than the result are blown up to
+    it. The row is (H, n W), or (H, n W, 3) where one has colours, smaller by a whole number where a side would be
+    longer than `COMPARE_SIDE` px. Metadata and format are the result's.
     """
-    shrink = -(-max(after.height, 2 * after.width) // COMPARE_SIDE)
-    left = _shrunk(before.pixels, shrink)
-    right = _shrunk(after.pixels, shrink)
-    pair = np.empty((right.shape[0], 2 * right.shape[1], 3), right.dtype)
-    pair[:, : right.shape[1]] = left if left.ndim == 3 else left[:, :, None]
-    pair[:, right.shape[1] :] = right
-    alpha = None if after.alpha is None else np.tile(_shrunk(after.alpha, shrink), (1, 2))
-    return replace(after, pixels=pair, alpha=alpha)
+    after, count = photos[-1], len(photos)
+    shrink = -(-max(after.height, count * after.width) // COMPARE_SIDE)
+    parts = [_shrunk(_blown_up(photo.pixels, after.width // photo.width), shrink) for photo in photos]
+    if any(part.ndim == 3 for part in parts):
+        parts = [part if part.ndim == 3 else np.repeat(part[:, :, None], 3, axis=2) for part in parts]
+    alpha = None if after.alpha is None else np.tile(_shrunk(after.alpha, shrink), (1, count))
+    return replace(after, pixels=np.concatenate(parts, axis=1), alpha=alpha)
+
+
+def _blown_up(pixels: Pixels, by: int) -> Pixels:
+    return pixels if by == 1 else pixels.repeat(by, axis=0).repeat(by, axis=1)
 
 
 def _shrunk(pixels: Pixels, by: int) -> Pixels:

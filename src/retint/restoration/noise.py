@@ -1,0 +1,216 @@
+"""Noise, blur and JPEG blocks: what a trained restorer takes away, as far as there is evidence of it.
+
+The same network fills what a mask covers, in the same pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retint.restoration.onnx_models import OnnxModel
+from retint.restoration.options import Strength
+from retint.restoration.planes import Floats, Luma, Mask, as_unit, from_unit, strips
+from retint.restoration.tiles import CORE, Tile, over_tiles, tiles_of
+
+_BLOCK = 8  # px: of JPEG, and of the squares that noise is measured in
+_SAMPLE_SIDE = 256  # px of a tile that evidence is taken from
+_SAMPLES = 9
+_GRAIN_REACH = 16  # px that the filter of grain looks around itself: eight of its deviations
+_FLATTEST = 0.05  # share of the squares that noise is measured in
+_OF_FLATTEST = 0.87  # of white noise's deviation, that it has in the flattest squares: 64 numbers each
+_SPECK = 45  # levels of 255
+_EDGE = 16  # levels of 255: larger steps are edges of things, and count as this
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for mending."""
+
+    noise: float  # deviation, levels of 255, in the flattest parts of the picture
+    specks: float  # share of single pixels that stand out, as salt and pepper do
+    blocks: float  # how much steps at the borders of 8 x 8 px blocks exceed those within, levels of 255
+    residual: float | None = None  # root mean square of what the restorer would change, levels of 255
+
+
+@dataclass(frozen=True)
+class NoiseGate:
+    """How evidence becomes strength on `auto`: from 0 at the first of each pair to 1 at the second.
+
+    The strongest evidence counts. The pairs lie beyond nearly all of 70 clean photographs, which had been sharpened and
+    coded before: in 95 of 100 their noise is below 2.9, the share of specks below 0.0007, and blocks below 1.1.
+    """
+
+    noise: tuple[float, float] = (2.0, 5.0)
+    specks: tuple[float, float] = (0.001, 0.003)
+    blocks: tuple[float, float] = (1.2, 2.0)
+    free: float = 0.0  # levels of 255, root mean square, that the restorer may change without any evidence
+
+    def strength(self, evidence: Evidence) -> float:
+        """0..1."""
+        ramps = (
+            (evidence.noise, self.noise),
+            (evidence.specks, self.specks),
+            (evidence.blocks, self.blocks),
+        )
+        found = max(float(np.clip((value - low) / max(high - low, 1e-9), 0, 1)) for value, (low, high) in ramps)
+        if evidence.residual is None:
+            return found
+        return max(found, min(1.0, self.free / max(evidence.residual, 1e-9)))
+
+
+def noise_level(luma: Luma) -> float:
+    """Deviation of the noise, levels of 255: of the diagonal differences of Haar's wavelet, in the flattest squares.
+
+    The flattest twentieth of squares of 8 x 8 differences, so that texture does not count as noise. Squares that are
+    black or white throughout have lost their noise and say nothing.
+    """
+    tall, wide = (side // (2 * _BLOCK) for side in luma.shape)
+    if not tall or not wide:
+        return 0.0
+    found: list[NDArray[np.float32]] = []
+    for rows in strips(tall, 16):
+        part = luma[2 * _BLOCK * rows.start : 2 * _BLOCK * rows.stop, : 2 * _BLOCK * wide].astype(np.float32) / 257
+        diagonal = (part[::2, ::2] - part[::2, 1::2] - part[1::2, ::2] + part[1::2, 1::2]) / 2
+        squares = diagonal.reshape(-1, _BLOCK, wide, _BLOCK)
+        levels = part.reshape(-1, 2 * _BLOCK, wide, 2 * _BLOCK).mean(axis=(1, 3))
+        deviation = np.sqrt((squares**2).mean(axis=(1, 3)))
+        found.append(deviation[(levels > 6) & (levels < 249)])
+    values = np.concatenate(found)
+    return float(np.quantile(values, _FLATTEST)) / _OF_FLATTEST if values.size else 0.0
+
+
+def specks(luma: Luma, mask: Mask) -> float:
+    """Share of the pixels that are lighter than all eight around them, or darker than all, by a good deal.
+
+    mask: damage, (H, W), which does not count
+    """
+    around = np.ones((3, 3), np.uint8)
+    around[1, 1] = 0
+    count, least = 0, _SPECK * 257
+    for rows in strips(len(luma)):
+        top, bottom = max(0, rows.start - 1), min(len(luma), rows.stop + 1)
+        part = luma[top:bottom]
+        lightest, darkest = np.asarray(cv2.dilate(part, around)), np.asarray(cv2.erode(part, around))
+        own = part.astype(np.int32)
+        stands_out = (own - lightest > least) | (darkest.astype(np.int32) - own > least)
+        inner = slice(rows.start - top, rows.stop - top)
+        count += int((stands_out[inner] & ~mask[rows]).sum())
+    return count / max(int(mask.size - mask.sum()), 1)
+
+
+def blockiness(luma: Luma) -> float:
+    """How much larger the steps at the borders of 8 x 8 px blocks are than the others, levels of 255; 0 at least.
+
+    Of the eight ways to lay the grid each way the strongest, as cropping moves it, above the middle of all; of both
+    ways the weaker, as a fence has steps in one.
+    """
+    return min(_grid_steps(luma), _grid_steps(luma.T))
+
+
+def _grid_steps(luma: Luma) -> float:
+    """Across."""
+    width = luma.shape[1]
+    if width < 4 * _BLOCK:
+        return 0.0
+    sums = np.zeros(width - 1)
+    for rows in strips(len(luma)):
+        steps = np.abs(np.diff(luma[rows].astype(np.float32) / 257, axis=1))
+        sums += np.minimum(steps, _EDGE).sum(axis=0)
+    means = np.array([sums[phase::_BLOCK].mean() for phase in range(_BLOCK)]) / len(luma)
+    return float(means.max() - np.median(means))
+
+
+def evidence_of(luma: Luma, mask: Mask, model: OnnxModel | None = None) -> Evidence:
+    """Look at the picture; and, with `model`, at what the restorer would do to it.
+
+    mask: damage, (H, W), which is no evidence of noise
+    """
+    residual = None if model is None else residual_of(luma, mask, model)
+    return Evidence(noise_level(luma), specks(luma, mask), blockiness(luma), residual)
+
+
+def residual_of(luma: Luma, mask: Mask, model: OnnxModel) -> float:
+    """Root mean square of what the restorer would change in nine places (in all of a small picture), levels of 255."""
+    tiles = list(tiles_of(luma.shape[0], luma.shape[1], _SAMPLE_SIDE))
+    at = np.unique(np.linspace(0, len(tiles) - 1, _SAMPLES).round().astype(int))
+    chosen = {tiles[index] for index in at}
+    squares, pixels = 0.0, 0
+    answers = over_tiles(
+        (_blank(luma, mask), mask), model.work, model.margin, core=_SAMPLE_SIDE, wanted=chosen.__contains__
+    )
+    for rows, columns, values in answers:
+        change = (values - as_unit(luma[rows, columns]))[~mask[rows, columns]]
+        squares += float((change.astype(np.float64) ** 2).sum())
+        pixels += change.size
+    return 255 * float(np.sqrt(squares / max(pixels, 1)))
+
+
+def chosen_strength(evidence: Evidence, wanted: Strength, gate: NoiseGate) -> float:
+    """How much to mend: what is asked for, or, on `auto`, what the evidence says."""
+    return gate.strength(evidence) if wanted == "auto" else float(wanted)
+
+
+def mended(
+    luma: Luma,
+    mask: Mask,
+    model: OnnxModel,
+    strength: float = 0.0,
+    *,
+    grain: Literal["clean", "keep"] = "clean",
+    noise: float = 0.0,
+    core: int = CORE,
+) -> Luma:
+    """The picture as the restorer would have it: where the mask is wholly so, elsewhere `strength` of the way.
+
+    grain: keep leaves the grain in. noise: deviation of it, levels of 255
+    """
+    if strength <= 0 and not mask.any():
+        return luma
+
+    def work(window: Floats) -> Floats:
+        seen, covered = window
+        answer = model.work(window)
+        change = answer - seen
+        if grain == "keep" and strength > 0:
+            change += _grain(-change, noise / 255)
+        return np.where(covered > 0, answer, seen + np.float32(strength) * change).astype(np.float32)
+
+    def touched(tile: Tile) -> bool:
+        return strength > 0 or bool(mask[tile.within(luma.shape[0], luma.shape[1])].any())
+
+    out = luma.copy()
+    margin = max(model.margin, _GRAIN_REACH)
+    for rows, columns, values in over_tiles((_blank(luma, mask), mask), work, margin, core=core, wanted=touched):
+        if strength > 0:
+            out[rows, columns] = from_unit(values)
+        else:
+            here = mask[rows, columns]
+            out[rows, columns][here] = from_unit(values)[here]
+    return out
+
+
+def enlarged(luma: Luma, model: OnnxModel, *, core: int = CORE) -> Luma:
+    """Twice as large each way: (2 H, 2 W)."""
+    out = np.empty((2 * luma.shape[0], 2 * luma.shape[1]), np.uint16)
+    for rows, columns, values in over_tiles((luma,), model.work, model.margin, scale=2, core=core):
+        out[rows, columns] = from_unit(values)
+    return out
+
+
+def _blank(luma: Luma, mask: Mask) -> Luma:
+    """What the restorer sees: 0 under the mask."""
+    return np.where(mask, np.uint16(0), luma) if mask.any() else luma
+
+
+def _grain(taken: Floats, deviation: float) -> Floats:
+    """The grain in what the restorer takes away: its fine part, within what noise of that deviation reaches.
+
+    Blocks and blur are coarser than two pixels, or they stand at edges and exceed the grain.
+    """
+    fine = taken - np.asarray(cv2.GaussianBlur(taken, (0, 0), _GRAIN_REACH / 8), np.float32)
+    return np.clip(fine, -2.5 * deviation, 2.5 * deviation).astype(np.float32)

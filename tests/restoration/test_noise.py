@@ -1,0 +1,147 @@
+"""Noise: what is measured, and when the restorer acts."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import planted_models as planted
+import pytest
+from PIL import Image
+from restoration_pictures import smooth, textured
+
+from retint.restoration.noise import (
+    Evidence,
+    NoiseGate,
+    blockiness,
+    chosen_strength,
+    evidence_of,
+    mended,
+    noise_level,
+    residual_of,
+    specks,
+)
+from retint.restoration.onnx_models import Models
+from retint.restoration.planes import luma_of
+
+NONE = np.zeros((192, 256), np.bool_)
+
+
+def noisy(picture: np.ndarray, sigma: float, seed: int = 1) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, sigma, picture.shape)
+    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sigma", [2.0, 5.0, 12.0, 25.0])
+def test_the_level_of_planted_noise_is_found(sigma: float):
+    assert noise_level(luma_of(noisy(smooth(192, 256), sigma))) == pytest.approx(sigma, rel=0.15, abs=0.3)
+
+
+def test_texture_is_no_noise_where_something_is_flat():
+    picture = smooth(192, 256)
+    picture[:, 100:] = textured(192, 156)
+    assert noise_level(luma_of(picture)) < 0.7
+    assert noise_level(luma_of(noisy(picture, 8.0))) == pytest.approx(8, rel=0.2)
+
+
+def test_black_and_white_say_nothing():
+    picture = noisy(smooth(192, 256), 8.0)
+    picture[:, :150] = 255
+    assert noise_level(luma_of(picture)) == pytest.approx(8, rel=0.2)
+    assert noise_level(luma_of(np.full((64, 64), 255, np.uint8))) == 0
+    assert noise_level(luma_of(np.zeros((5, 5), np.uint8))) == 0
+
+
+def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "JPEG", quality=quality)
+    return np.asarray(Image.open(out).convert("L"))
+
+
+def test_blocks_are_found_wherever_the_grid_lies():
+    clean = textured(192, 256)
+    coded = jpeg(clean, 10)
+    assert blockiness(luma_of(clean)) < 0.6
+    assert blockiness(luma_of(coded)) > 1.5
+    assert blockiness(luma_of(coded[3:, 5:])) > 1.5
+    assert blockiness(luma_of(jpeg(clean, 95))) < 0.6
+
+
+def test_a_fence_has_no_blocks():
+    picture = smooth(192, 256).astype(int)
+    picture[:, ::8] += 20
+    assert blockiness(luma_of(picture.astype(np.uint8))) < 0.3
+    assert blockiness(luma_of(np.zeros((20, 20), np.uint8))) == 0
+
+
+def test_the_residual_is_what_the_restorer_would_change(folder: Path):
+    planted.mean_of_sound(folder, scale=0.9)
+    model = Models(folder).get("restore")
+    flat = luma_of(np.full((192, 256), 100, np.uint8))
+    assert residual_of(flat, NONE, model) == pytest.approx(10, abs=0.1)
+    mask = NONE.copy()
+    mask[:100] = True
+    marked = flat.copy()
+    marked[:100] = 0
+    assert residual_of(marked, mask, model) == pytest.approx(10, abs=0.1), "damage is no noise"
+
+
+def test_the_strongest_evidence_counts():
+    gate = NoiseGate(noise=(2, 4), specks=(0.1, 0.2), blocks=(1, 2))
+    assert gate.strength(Evidence(0, 0, 0)) == 0
+    assert gate.strength(Evidence(2, 0.1, 1)) == 0
+    assert gate.strength(Evidence(3, 0, 0)) == 0.5
+    assert gate.strength(Evidence(3, 0, 1.8)) == pytest.approx(0.8)
+    assert gate.strength(Evidence(0, 0.3, 0)) == 1
+    assert chosen_strength(Evidence(9, 9, 9), 0.25, gate) == 0.25
+    assert chosen_strength(Evidence(9, 9, 9), "auto", gate) == 1
+
+
+def test_a_small_change_may_be_free():
+    gate = NoiseGate(free=1.5)
+    assert gate.strength(Evidence(0, 0, 0, residual=0.5)) == 1
+    assert gate.strength(Evidence(0, 0, 0, residual=6.0)) == 0.25
+    assert gate.strength(Evidence(9, 0, 0, residual=6.0)) == 1
+    assert NoiseGate().strength(Evidence(0, 0, 0, residual=0.5)) == 0
+
+
+def test_salt_and_pepper_are_specks_and_edges_are_none():
+    picture = smooth(192, 256)
+    picture[:, 100:102] = 255
+    picture[60:63, 40:43] = 0
+    assert specks(luma_of(picture), NONE) == 0
+    at = np.random.default_rng(3).random(picture.shape)
+    peppered = np.where(at < 0.005, 0, np.where(at > 0.995, 255, picture)).astype(np.uint8)
+    assert specks(luma_of(peppered), NONE) == pytest.approx(0.01, rel=0.3)
+    assert specks(luma_of(peppered), ~NONE) == 0, "what is damage is mended as such"
+    evidence = evidence_of(luma_of(peppered), NONE)
+    assert (evidence.residual, NoiseGate().strength(evidence)) == (None, 1)
+
+
+def test_strength_is_the_share_of_the_change(folder: Path):
+    planted.mean_of_sound(folder, scale=0.5)
+    model = Models(folder).get("restore")
+    luma = luma_of(smooth(192, 256))
+    assert np.abs(mended(luma, NONE, model, 0.5) - 0.75 * luma.astype(float)).max() <= 1
+    assert np.array_equal(mended(luma, NONE, model, 0.0), luma)
+
+
+def test_grain_can_stay_and_blur_of_edges_goes(folder: Path):
+    planted.box_blur(folder, radius=3)
+    model = Models(folder).get("restore")
+    grainy = luma_of(noisy(smooth(192, 256), 6.0))
+    clean = mended(grainy, NONE, model, 1.0)
+    kept = mended(grainy, NONE, model, 1.0, grain="keep", noise=noise_level(grainy))
+    assert noise_level(clean) < 1.5
+    assert noise_level(kept) == pytest.approx(6, rel=0.25)
+
+
+def test_grain_of_nothing_is_nothing(folder: Path):
+    planted.box_blur(folder, radius=3)
+    model = Models(folder).get("restore")
+    edges = luma_of((cv2.resize(np.eye(6, dtype=np.uint8), (256, 192), interpolation=0) * 200).astype(np.uint8))
+    whole = mended(edges, NONE, model, 1.0).astype(int)
+    kept = mended(edges, NONE, model, 1.0, grain="keep", noise=0.0).astype(int)
+    assert np.array_equal(whole, kept)
