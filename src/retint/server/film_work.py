@@ -55,7 +55,7 @@ def look_at(path: Path, name: str, options: dict[str, Any]) -> Look:
         head = file.read(HEAD_BYTES)
     if sniff_format(head) is not None:
         raise Problem(
-            415, "UnsupportedInputError", f"{shown}: is a photograph and no film; POST /v1/colorize colours photographs"
+            415, "IsPhotograph", f"{shown}: is a photograph and no film; POST /v1/colorize colours photographs"
         )
     start, end = options.get("start"), options.get("end")
     if start is not None and end is not None and end <= start:

@@ -20,7 +20,7 @@ from retint.errors import RetintError
 from retint.images import FORMATS, Photograph, read_photo, result_format, write_photo
 from retint.images.tones import to_8_bit
 from retint.pipelines.inputs import COMPARE_ENDING, RESULT_ENDING
-from retint.pipelines.photo import as_source, recognise, side_by_side
+from retint.pipelines.photo import as_source, recognise, recognise_film, side_by_side
 from retint.pipelines.room import MOST_PHOTOS, Room
 from retint.server.models import Models
 from retint.server.problems import Problem, problem_of
@@ -38,7 +38,6 @@ _USUAL_SECONDS = 1.0  # of a photograph, before any was timed
 
 # Advice that is for who calls the library, and what it is for who posts a file
 _WORDS = {
-    "colorize_film colours films": "POST /v1/jobs colours films",
     "scale it down, or raise max_pixels if you trust the file": "scale it down",
 }
 
@@ -143,6 +142,11 @@ class Studio:
 
     def _with_photo(self, task: PhotoTask, dropped: threading.Event, work: Callable[[Photograph], Result]) -> Result:
         self.models.require(task.model)
+        kind = recognise_film(task.path, task.shown)
+        if kind is not None:
+            raise Problem(
+                415, "IsFilm", f"{task.shown}: is a film ({kind}) and no photograph; POST /v1/jobs colours films"
+            )
         recognise(task.path, task.shown)
         held = self._room.enter()
         try:
