@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -106,8 +108,8 @@ def serve(
 
     for model in models:
         refuse_unknown(model)
-    if token is not None and not token.strip():
-        raise click.UsageError("--token is empty; give one, or leave it out")
+    if token is not None and not re.fullmatch(r"[!-~]+", token):
+        raise click.UsageError("--token wants letters, digits and signs of ASCII, without spaces; give another")
     default = models[0] if models else "lite"
     settings = Settings(
         data=(data or home_folder() / "serve").absolute(),
@@ -131,7 +133,7 @@ def serve(
             err=True,
         )
 
-    def ready(address: str) -> None:
+    def ready(address: str, _: Callable[[], None]) -> None:
         click.echo(f"retint: {address}  (Ctrl-C stops it)", err=True)
         if show:
             click.launch(address)

@@ -22,7 +22,7 @@ from retint.server.job import OVER, Job
 from retint.server.models import Models
 from retint.server.problems import Problem
 from retint.server.settings import Settings
-from retint.server.uploads import Gone, drain, receive
+from retint.server.uploads import Gone, Incoming, receive
 from retint.server.waiting import FileBody, Places, done_for
 from retint.server.work import PhotoTask, Studio, accepted_format
 
@@ -189,13 +189,14 @@ def watched(handler: Handler) -> Handler:
     """Answers what a handler raises only when the client has had the chance to send all, and nothing to who is gone."""
 
     async def handle(request: Request) -> Response:
+        incoming = Incoming(request.receive)
         try:
-            return await handler(request)
+            return await handler(Request(request.scope, incoming))
         except Gone:
             return Response(status_code=499)  # nobody reads it
-        except Problem:
-            with suppress(Exception):  # what comes after an answer is given up on is nobody's error
-                await drain(request)
+        except Problem as problem:
+            if problem.status != 408:  # who has stalled sends no more
+                await incoming.drain()
             raise
 
     return handle

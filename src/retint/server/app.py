@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -35,7 +36,6 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        prepare(settings)
         self.models = Models(settings)
         self.studio = Studio(settings, self.models)
         self.films = Films(settings, self.models)
@@ -103,9 +103,9 @@ class Server:
             await asyncio.to_thread(self.films.sweep)
 
 
-def prepare(settings: Settings) -> None:
-    """Make the data folder, its owner's alone, and clear away what a killed server left half received."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    incoming = settings.data / "incoming"
+def prepare(data: Path) -> None:
+    """Clear away what a killed server left half received. Raises OSError."""
+    incoming = data / "incoming"
     shutil.rmtree(incoming, ignore_errors=True)
     incoming.mkdir(mode=0o700)
+    (data / "jobs").mkdir(exist_ok=True, mode=0o700)

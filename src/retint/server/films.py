@@ -29,7 +29,6 @@ class Films:
     def __init__(self, settings: Settings, models: Models) -> None:
         self._settings, self._models = settings, models
         self._folder = settings.data / "jobs"
-        self._folder.mkdir(exist_ok=True)
         self._jobs: dict[str, Job] = {}
         self._queue: list[Job] = []
         self._running: Job | None = None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
-from retint.errors import RetintError
-from retint.server.app import Server
+from retint.errors import ServeError
+from retint.server.app import Server, prepare
 from retint.server.settings import Settings
 from retint.weights.lock import exclusive
 
@@ -18,34 +20,44 @@ _CONNECTIONS = 512  # at once; more are turned away before anything is read of t
 _KEEP_ALIVE_SECONDS = 15
 
 
-class ServeError(RetintError):
-    """The server cannot start."""
+Ready = Callable[[str, Callable[[], None]], None]
 
 
 class _Uvicorn(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, server: Server, ready: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, server: Server, ready: Ready) -> None:
         super().__init__(config)
         self._server, self._ready = server, ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and sockets:
-            self._ready(address_of(sockets[0]))
+            self._ready(address_of(sockets[0]), self._stop)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at the second Ctrl-C, without waiting. uvicorn's own would raise the signal again at the end."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+    def _stop(self) -> None:
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._server.begin_stop()
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+def serve(settings: Settings, ready: Ready) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    ready: told the address once it answers
+    ready: told, once it answers, the address, and what to call for it to stop
 
     What is in work then has `settings.stop_seconds` to end; films are interrupted, and known after a restart.
     Raises ServeError where the address cannot be had.
     """
-    with contextlib.closing(_listen(settings)) as listener, _alone(settings.data):
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(contextlib.closing(_listen(settings)))
+        _hold(settings.data, stack)
         server = Server(settings)
         config = uvicorn.Config(
             server.app,
@@ -80,17 +92,16 @@ def _listen(settings: Settings) -> socket.socket:
         ) from error
 
 
-@contextlib.contextmanager
-def _alone(data: Path) -> Generator[None]:
-    """Two servers in one folder would clear away each other's files."""
+def _hold(data: Path, stack: contextlib.ExitStack) -> None:
+    """Keep the folder for this server: two in one would clear away each other's files."""
 
     def taken() -> None:
         raise ServeError(f"{data}: another retint serve works there; name another folder with --data")
 
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with exclusive(data / "lock", taken):
-            yield
+        stack.enter_context(exclusive(data / "lock", taken))
+        prepare(data)
     except OSError as error:
         raise ServeError(
             f"{data}: cannot be written ({error.strerror or error}); name another folder with --data"

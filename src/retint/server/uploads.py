@@ -18,6 +18,7 @@ import anyio
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from retint.server.problems import Problem
 from retint.server.settings import MIB, Settings
@@ -217,15 +218,24 @@ def plain_name(given: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in last).strip()[-_NAME_LENGTH:]
 
 
-async def drain(request: Request) -> None:
-    """Read what a client is still sending, within bounds, so that it gets to read the answer.
+class Incoming:
+    """What a client sends, to be read to its end even where the answer is known before."""
 
-    A connection that is closed with bytes unread is reset, and most clients then lose an answer that had come already.
-    """
-    size = 0
-    with anyio.move_on_after(_DRAIN_SECONDS):
-        while size < _DRAIN_BYTES:
-            message = await request.receive()
-            size += len(message.get("body", b""))
-            if message["type"] != "http.request" or not message.get("more_body"):
-                return
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Read on, within bounds, so that the client gets to read the answer.
+
+        A connection that is closed with bytes unread is reset, and most clients then lose an answer that has come.
+        """
+        size = 0
+        with anyio.move_on_after(_DRAIN_SECONDS):
+            while not self._ended and size < _DRAIN_BYTES:
+                size += len((await self()).get("body", b""))

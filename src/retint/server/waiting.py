@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from retint.server.problems import Problem, busy
 from retint.server.settings import Settings, transfer_seconds
 from retint.server.uploads import Gone
-from retint.server.work import Dropped, Result, Studio
+from retint.server.work import Dropped, Picture, Result, Studio
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -82,9 +82,9 @@ def _forget(working: asyncio.Future[object]) -> None:
     """Take what nobody waits for: close a picture that came too late, and let no error be called unseen."""
     if working.cancelled() or working.exception() is not None:
         return
-    content = getattr(working.result(), "content", None)
-    if content is not None:
-        content.close()
+    result = working.result()
+    if isinstance(result, Picture):
+        result.content.close()
 
 
 async def _left(request: Request) -> None:

@@ -107,11 +107,13 @@ class Studio:
             if dropped.is_set():
                 raise Dropped
             began = time.monotonic()
-            try:
-                return work(dropped)
-            finally:
-                with self._lock:
-                    self._usual += 0.2 * (time.monotonic() - began - self._usual)
+            result = work(dropped)
+            with self._lock:
+                self._usual += 0.2 * (time.monotonic() - began - self._usual)
+            if dropped.is_set() and isinstance(result, Picture):
+                result.content.close()
+                raise Dropped
+            return result
 
         return self._workers.submit(run), dropped
 
@@ -193,7 +195,7 @@ class Studio:
     def _strip(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> list[dict[str, Any]]:
         colorizer = self.models.get(task.model)
         factors = strip_factors(colorizer, self._settings.largest_render_factor)
-        image = _for_strip(photo, 2 * max(factors) * 16)
+        image = _for_strip(photo, max(factors) * 16)
         strip: list[dict[str, Any]] = []
         for factor in factors:
             if dropped.is_set():

@@ -3,7 +3,7 @@
 import { announce, FilmCard, PhotoCard, save } from "/page/cards.js";
 import { chooseByEye } from "/page/strip.js";
 import { ask, onToken } from "/page/requests.js";
-import { onLanguage, say, sayProblem, setLanguage, usualLanguage } from "/page/words.js";
+import { onLanguage, say, sayModel, sayProblem, setLanguage, usualLanguage } from "/page/words.js";
 import { zip } from "/page/zip.js";
 
 const at = (id) => document.getElementById(id);
@@ -45,7 +45,7 @@ function showSettings() {
   if (at("factor-own").checked && usual) at("factor").value = usual;
   const factor = at("factor-own").checked ? (usual ?? "") : at("factor").value;
   at("factor-now").textContent = factor;
-  at("model-about").textContent = chosen?.about ?? "";
+  at("model-about").textContent = chosen ? sayModel(chosen) : "";
   at("settings-now").textContent = chosen ? `${chosen.name} · ${factor}` : "";
 }
 

@@ -7,6 +7,11 @@ import { onLanguage, say, sayProblem, sayTime } from "/page/words.js";
 // What browsers show by themselves. Of other kinds a JPEG is shown, and the download is made in the file's own kind.
 const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/bmp"];
 
+// Problems of the file itself, which another try does not change
+const HOPELESS = ["UnsupportedInputError", "UnreadablePhotoError", "UnreadableFilmError", "MissingExtraError", "TooLarge"];
+
+const STRETCHES = 8; // of a film, of which a frame each is shown
+
 export function announce(text) {
   document.getElementById("said").textContent = text;
 }
@@ -78,7 +83,8 @@ class Card {
 
   fail(problem, retry) {
     if (!(problem instanceof Problem)) throw problem;
-    this.actions(...(retry ? [["retry", retry]] : []), ["remove", () => this.remove(), "plain"]);
+    const again = retry && !HOPELESS.includes(problem.code);
+    this.actions(...(again ? [["retry", retry]] : []), ["remove", () => this.remove(), "plain"]);
     this.show("failed", () => sayProblem(problem));
     announce(say("saidFailed", this.name, sayProblem(problem)));
   }
@@ -199,7 +205,7 @@ export class FilmCard extends Card {
   constructor(name, page) {
     super(name, page);
     this.preview = 0;
-    this.scene = 0;
+    this.stretch = -1;
   }
 
   async colour(file, options) {
@@ -275,30 +281,31 @@ export class FilmCard extends Card {
     this.show("working", text, of ? Math.min(1, frames / of) : null);
   }
 
-  // The latest frame large, and the latest of each scene in a strip below.
+  // The latest frame large, and below it one from each stretch of the film that is done.
   showPreview(job) {
     this.preview = job.preview;
     const address = `${this.address}/preview?${job.preview}`;
     const large = this.part("picture").querySelector("img");
     if (large) large.src = address;
     else this.picture(Object.assign(document.createElement("img"), { src: address, alt: "" }));
-    const scene = job.progress?.scene ?? 1;
-    const scenes = this.part("scenes");
-    scenes.hidden = false;
-    if (scene !== this.scene || !scenes.lastElementChild) {
-      this.scene = scene;
+    const { frames = 0, of = null } = job.progress ?? {};
+    const stretch = Math.floor(of ? (frames / of) * STRETCHES : frames / 240);
+    const strip = this.part("strip");
+    strip.hidden = false;
+    if (stretch !== this.stretch) {
+      this.stretch = stretch;
       const item = document.createElement("li");
-      item.append(document.createElement("img"));
-      scenes.append(item);
-      while (scenes.children.length > 12) scenes.firstElementChild.remove();
+      item.append(Object.assign(document.createElement("img"), { alt: "" }));
+      strip.append(item);
+      while (strip.children.length > STRETCHES) strip.firstElementChild.remove();
     }
-    Object.assign(scenes.lastElementChild.firstElementChild, { src: address, alt: say("scene", scene) });
+    strip.lastElementChild.firstElementChild.src = address;
   }
 
   finish(result) {
     this.resultName = result.name;
     this.size = result.bytes;
-    this.part("scenes").hidden = true;
+    this.part("strip").hidden = true;
     this.picture(compareFilm(this.name, `${this.address}/result`));
     this.notes(result.notes);
     this.actions(["download", () => save(`${this.address}/result`, this.resultName), "primary"], ["remove", () => this.remove(), "plain"]);

@@ -38,6 +38,7 @@ export const words = {
     tokenText: "Token",
     tokenTake: "Go on",
     tokenWrong: "That is not the token.",
+    models: {},
     // cards
     queued: "Waiting",
     sending: (share) => `Sending, ${share} %`,
@@ -59,7 +60,6 @@ export const words = {
     compare: (name) => `${name}: how much of the picture before is shown`,
     comparePercent: (n) => `${n} % before`,
     progress: (name) => `Progress of ${name}`,
-    scene: (n) => `Scene ${n}`,
     download: "Download",
     byEye: "Choose by eye …",
     again: "Colour again",
@@ -113,6 +113,12 @@ export const words = {
     tokenText: "Clave",
     tokenTake: "Continuar",
     tokenWrong: "Esa no es la clave.",
+    models: {
+      lite: "pequeño y rápido, viene con retint",
+      artistic: "los colores vivos y el detalle de DeOldify",
+      stable: "los colores más sobrios de DeOldify, buenos para retratos y paisajes",
+      video: "los colores tranquilos de DeOldify para películas",
+    },
     queued: "En espera",
     sending: (share) => `Enviando, ${share} %`,
     colouring: "Coloreando …",
@@ -133,7 +139,6 @@ export const words = {
     compare: (name) => `${name}: cuánto se ve de la imagen anterior`,
     comparePercent: (n) => `${n} % antes`,
     progress: (name) => `Progreso de ${name}`,
-    scene: (n) => `Escena ${n}`,
     download: "Descargar",
     byEye: "Elegir a ojo …",
     again: "Colorear de nuevo",
@@ -179,6 +184,10 @@ export function say(key, ...values) {
 export function sayProblem(problem) {
   const own = words[language][problem.code];
   return own ?? problem.detail;
+}
+
+export function sayModel({ name, about }) {
+  return words[language].models[name] ?? about;
 }
 
 export function onLanguage(hear) {
