@@ -97,15 +97,15 @@ class Api:
                 job = await anyio.to_thread.run_sync(self._films.add, upload.path, upload.name, options)
         return self._job(job, 201)
 
-    async def get_job(self, request: Request) -> Response:
-        return self._job(self._films.get(request.path_params["id"]))
+    async def job(self, request: Request) -> Response:
+        identity = request.path_params["id"]
+        if request.method == "DELETE":
+            await anyio.to_thread.run_sync(self._films.remove, identity)
+            return Response(status_code=204)
+        return self._job(self._films.get(identity))
 
     async def resume_job(self, request: Request) -> Response:
         return self._job(self._films.resume(request.path_params["id"]), 202)
-
-    async def delete_job(self, request: Request) -> Response:
-        await anyio.to_thread.run_sync(self._films.remove, request.path_params["id"])
-        return Response(status_code=204)
 
     async def job_result(self, request: Request) -> Response:
         job = self._films.get(request.path_params["id"])

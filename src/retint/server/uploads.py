@@ -26,6 +26,7 @@ from retint.server.settings import MIB, Settings
 FILE_FIELD = "file"
 _FORM_BYTES = 64 * 1024  # of everything beside the file
 _PARTS = 64
+_HEADER_BYTES = 16 * 1024  # of one line; names of files can be long
 _NAME_LENGTH = 120
 _DRAIN_BYTES, _DRAIN_SECONDS = 64 * MIB, 5.0
 _FORM = "a form (multipart/form-data) with one file, in the field file"
@@ -151,7 +152,7 @@ async def receive(request: Request, settings: Settings, most: int) -> AsyncGener
     try:
         with path.open("xb") as out:
             form = _Form(upload, out, most)
-            parser = MultipartParser(boundary, _callbacks(form))  # pyright: ignore[reportArgumentType]
+            parser = MultipartParser(boundary, _callbacks(form), max_header_size=_HEADER_BYTES)  # pyright: ignore
             await _pump(request, parser, form, settings)
         yield upload
     finally:

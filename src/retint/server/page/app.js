@@ -173,7 +173,7 @@ function take(files) {
 let packing = false;
 
 async function downloadAll() {
-  const done = [...cards].filter((card) => card.done).reverse();
+  const done = [...cards].filter((card) => card.done);
   packing = true;
   page.changed();
   try {
