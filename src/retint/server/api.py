@@ -158,7 +158,8 @@ class Api:
     # the server
 
     async def models(self, _: Request) -> Response:
-        return JSONResponse({"models": self._models.offered(), "limits": self._limits()})
+        models = await anyio.to_thread.run_sync(self._models.listed)
+        return JSONResponse({"models": models, "limits": self._limits()})
 
     def _limits(self) -> dict[str, Any]:
         settings = self._settings

@@ -75,7 +75,7 @@ class Server:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
-        threading.Thread(target=self._warm, name="retint-load", daemon=True).start()
+        threading.Thread(target=self.models.warm, name="retint-load", daemon=True).start()
         sweeping = asyncio.create_task(self._sweep())
         try:
             yield
@@ -90,11 +90,6 @@ class Server:
     def begin_stop(self) -> None:
         """Let those who listen go, so that their connections end. In the server's own thread."""
         self.api.stopping.set()
-
-    def _warm(self) -> None:
-        """Load the model that is taken where none is named, so that the first photograph does not wait for it."""
-        with contextlib.suppress(RetintError):  # who asks for it is told
-            self.models.get(None)
 
     async def _sweep(self) -> None:
         while True:

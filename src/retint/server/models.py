@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retint.errors import UnknownModelError, WeightsError
+from retint.errors import RetintError, UnknownModelError, WeightsError
 from retint.server.settings import Settings
 from retint.server.turns import SharedNetwork, Turns
 from retint.weights import CATALOG, status
@@ -15,6 +16,7 @@ from retint.weights import CATALOG, status
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
 
+_WARM_SECONDS = 10.0
 _LOADED = 2  # networks in memory at once: those of DeOldify have up to a gigabyte
 
 
@@ -27,7 +29,14 @@ class Models:
         self._turns = Turns()
         self._loaded: OrderedDict[str, Colorizer] = OrderedDict()
         self._lock = threading.Lock()
+        self._warm = threading.Event()
         self.default = settings.model
+
+    def warm(self) -> None:
+        """Load the default, so that the first photograph does not wait. Raises nothing: who asks for it is told."""
+        with contextlib.suppress(RetintError):
+            self.get(None)
+        self._warm.set()
 
     def get(self, name: str | None) -> Colorizer:
         """The colorizer of that name, or of the default.
@@ -60,8 +69,13 @@ class Models:
                 f"retint models fetch {name}"
             )
 
+    def listed(self) -> list[dict[str, Any]]:
+        """What `GET /v1/models` says: when the default is loaded, for only then its render factor is known."""
+        self._warm.wait(_WARM_SECONDS)
+        return self.offered()
+
     def offered(self) -> list[dict[str, Any]]:
-        """What `GET /v1/models` says."""
+        """The models, and whether they are here."""
         found: list[dict[str, Any]] = [
             {
                 "name": entry.name,
