@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from conftest import picture
+from serving import picture
 
 NAMES = (
     "../../../../tmp/evil.jpg",

@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import Serve, Served, colourfulness, picture, until
 from PIL import Image
+from serving import Serve, Served, colourfulness, picture, until
 from small_film import small_film
 
 

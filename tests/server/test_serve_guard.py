@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from conftest import Serve, Served, picture
+from serving import Serve, Served, picture
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from conftest import Serve, picture, until
 from hostile import NAMES, hostile
+from serving import Serve, picture, until
 
 # Sends a form slowly and without end: said to be 50 MiB, a piece at a time.
 SENDER = """

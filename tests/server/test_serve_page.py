@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import Served, colourfulness, until
 from PIL import Image
+from serving import Served, colourfulness, until
 from small_film import small_film
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -8,8 +8,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import Serve, Served, colourfulness, picture
 from PIL import Image
+from serving import Serve, Served, colourfulness, picture
 from small_film import small_film
 
 from retint.color import luma

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import Serve, Served, picture, until
+from serving import Serve, Served, picture, until
 
 from retint.errors import RenderError, RenderMemoryError
 from retint.rendering.network import Floats, NetworkInfo

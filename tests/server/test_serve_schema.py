@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Serve
+from serving import Serve
 
 from retint.server.openapi import describe
 from retint.server.settings import Settings

@@ -17,6 +17,7 @@ from retint.server.job import INTERRUPTED, OVER, Job
 from retint.server.models import Models
 from retint.server.problems import Problem, busy, problem_of
 from retint.server.settings import Settings
+from retint.server.uploads import require_disk
 
 _LOG = logging.getLogger("retint.server")
 _USUAL_SECONDS = 60.0  # after which a client that found no room comes again
@@ -60,10 +61,7 @@ class Films:
             raise Problem(503, "Stopping", "the server is being stopped; send it again later")
         if self.waiting >= self._settings.films:
             raise busy(f"{self.waiting} films are waiting already", self._seconds_left())
-        if shutil.disk_usage(self._settings.data).free - size < self._settings.free_bytes:
-            raise Problem(
-                507, "DiskFull", "there is no room on the server's disk; try it later, or send a shorter film"
-            )
+        require_disk(self._settings, size)
 
     def _seconds_left(self) -> float:
         running = self._running

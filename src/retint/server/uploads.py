@@ -7,6 +7,7 @@ touches no file system. Whatever ends the transfer early, the piece that had com
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from retint.server.settings import MIB, Settings
 FILE_FIELD = "file"
 _FORM_BYTES = 64 * 1024  # of everything beside the file
 _PARTS = 64
+_LOOK_BYTES = 32 * MIB  # between looks at the room on the disk
 _HEADER_BYTES = 16 * 1024  # of one line; names of files can be long
 _NAME_LENGTH = 120
 _DRAIN_BYTES, _DRAIN_SECONDS = 64 * MIB, 5.0
@@ -172,7 +174,9 @@ async def _pump(request: Request, parser: MultipartParser, form: _Form, settings
                 chunk = await anext(chunks, None)
             if chunk is None:
                 break
-            size += len(chunk)
+            before, size = size, size + len(chunk)
+            if size // _LOOK_BYTES > before // _LOOK_BYTES:  # a length is not always said before
+                require_disk(settings)
             parser.write(chunk)
             if time.monotonic() - began > settings.idle_seconds + size / settings.slowest_bytes:
                 raise TimeoutError
@@ -203,6 +207,12 @@ def _refuse_large(request: Request, most: int) -> None:
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said[:20]) > most:
         raise too_large(most)
+
+
+def require_disk(settings: Settings, size: int = 0) -> None:
+    """Refuse what would fill the disk. size: bytes that are to come, as far as known. Raises Problem (507)."""
+    if shutil.disk_usage(settings.data).free - size < settings.free_bytes:
+        raise Problem(507, "DiskFull", "the server's disk is full; try it later, or send a smaller file")
 
 
 def too_large(most: int) -> Problem:

@@ -22,6 +22,7 @@ from retint.images.tones import to_8_bit
 from retint.pipelines.inputs import COMPARE_ENDING, RESULT_ENDING
 from retint.pipelines.photo import as_source, recognise, recognise_film, side_by_side
 from retint.pipelines.room import MOST_PHOTOS, Room
+from retint.rendering.memory import cores_available
 from retint.server.models import Models
 from retint.server.problems import Problem, problem_of
 from retint.server.settings import MIB, Settings
@@ -95,7 +96,9 @@ class Studio:
         self._settings = settings
         self.models = models
         self._room = Room()
-        self._workers = ThreadPoolExecutor(MOST_PHOTOS, "retint-photo")
+        # one reads or writes while another renders; more than there are cores get in each other's way
+        self._count = min(max(cores_available(), 2), MOST_PHOTOS)
+        self._workers = ThreadPoolExecutor(self._count, "retint-photo")
         self._usual = _USUAL_SECONDS
         self._lock = threading.Lock()
 
@@ -119,7 +122,7 @@ class Studio:
 
     def seconds_for(self, waiting: int) -> float:
         """How long so many photographs take, as far as can be told."""
-        return self._usual * waiting / MOST_PHOTOS
+        return self._usual * waiting / self._count
 
     def stop(self) -> None:
         """Take nothing more on, and let the threads end."""
