@@ -85,6 +85,12 @@ def test_wrong_commands(arguments: tuple[str, ...], words: str, tmp_path: Path):
     assert result.exit_code == 2 and words in result.stderr
 
 
+def test_a_model_that_is_not_here_is_told_before_it_starts(tmp_path: Path):
+    env = {"RETINT_OFFLINE": "1", "RETINT_HOME": str(tmp_path)}
+    result = CliRunner(env=env).invoke(main, ["serve", "--port", "0", "-m", "artistic"])
+    assert result.exit_code == 1 and "artistic" in result.stderr and "offline" in result.stderr.lower()
+
+
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     for name in [name for name in sys.modules if name.startswith("retint.server.")]:
         monkeypatch.delitem(sys.modules, name)

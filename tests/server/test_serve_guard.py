@@ -56,6 +56,8 @@ def test_who_listens_at_all_addresses_is_reached_by_all_of_them_but_no_other_nam
 def test_pages_of_other_sites_can_have_nothing_done(served: Served, headers: dict[str, str]):
     answer = post(served, **headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "CrossOrigin")
+    large = served.colorize(bytes(20 << 20), headers={name.replace("_", "-"): value for name, value in headers.items()})
+    assert large.status_code == 403  # the answer comes through to who is still sending
     assert served.files == []
 
 

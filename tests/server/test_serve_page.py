@@ -109,18 +109,26 @@ def done(page: Any, count: int = 1) -> None:
     page.locator("[data-kind=done]").nth(count - 1).wait_for()
 
 
+TRANSFER = """(content) => {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], "coffee.jpg", {type: "image/jpeg"}));
+    return transfer;
+}"""
+PASTE = "(it) => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: it, bubbles: true}))"
+
+
+def test_a_pasted_picture_is_taken(visit: Visit):
+    page = visit()
+    pasted = page.evaluate_handle(TRANSFER, base64.b64encode(sample("coffee")["buffer"]).decode())
+    pasted.evaluate(PASTE)
+    done(page)
+    assert page.locator(".card-name").inner_text() == "coffee.jpg"
+
+
 def test_a_dropped_photograph_comes_out_in_colour(visit: Visit, served: Served):
     page = visit()
-    content = base64.b64encode(sample("coffee")["buffer"]).decode()
-    dropped = page.evaluate_handle(
-        """(content) => {
-            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "coffee.jpg", {type: "image/jpeg"}));
-            return transfer;
-        }""",
-        content,
-    )
+    dropped = page.evaluate_handle(TRANSFER, base64.b64encode(sample("coffee")["buffer"]).decode())
     page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
     done(page)
     assert page.locator(".card-state").inner_text() == "600 × 400 · lite, render factor 24"

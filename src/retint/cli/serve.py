@@ -101,15 +101,17 @@ def serve(
                 "serving needs the extra server; install it with: pip install 'retint[server]'"
             ) from error
         raise
-    from retint.cli.chosen import refuse_unknown
+    from retint.cli.chosen import download, refuse_unknown
     from retint.server.settings import MIB, Settings
     from retint.weights.catalog import is_name
-    from retint.weights.home import home_folder
+    from retint.weights.home import home_folder, offline_asked
 
     for model in models:
         refuse_unknown(model)
     if token is not None and not re.fullmatch(r"[!-~]+", token):
         raise click.UsageError("--token wants letters, digits and signs of ASCII, without spaces; give another")
+    for model in models:  # named here by who runs it; for a request nothing is ever fetched
+        download(model, offline=offline_asked())
     default = models[0] if models else "lite"
     settings = Settings(
         data=(data or home_folder() / "serve").absolute(),

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retint.server.problems import Problem
 from retint.server.settings import Settings
+from retint.server.uploads import Incoming
 
 COOKIE = "retint-session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -67,6 +68,7 @@ class Guard:
         try:
             self._check(scope)
         except Problem as problem:
+            await Incoming(receive).drain()
             await problem.response()(scope, receive, secured)
             return
         await self._app(scope, receive, secured)
