@@ -49,7 +49,7 @@ def test_nothing_that_openapi_allows_or_forbids_breaks_the_server(inside: Serve,
         [
             *(sys.executable, "-m", "schemathesis.cli", "--no-color", "run", f"{served.address}openapi.json"),
             *("--checks", CHECKS, "--phases", "coverage,fuzzing,stateful"),
-            *("--max-examples", "8", "--max-time", "30", "--seed", "20261125", "--generation-database", "none"),
+            *("--max-examples", "8", "--max-time", "20", "--seed", "20261125", "--generation-database", "none"),
             *("--suppress-health-check", "all", "--request-timeout", "30"),
         ],
         cwd=tmp_path,

@@ -198,7 +198,7 @@ class Studio:
     def _strip(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> list[dict[str, Any]]:
         colorizer = self.models.get(task.model)
         factors = strip_factors(colorizer, self._settings.largest_render_factor)
-        image = _for_strip(photo, max(factors) * 16)
+        image = _for_strip(photo, max(max(factors) * 16, _STRIP_SIDE))
         strip: list[dict[str, Any]] = []
         for factor in factors:
             if dropped.is_set():
