@@ -31,7 +31,7 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 # torch first and by itself: the CPU build is the small one where an index offers it
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[torch,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[torch,server,dev]"
 	touch $@ $(VENV)/installed
 
 clean:

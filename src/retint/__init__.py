@@ -10,6 +10,7 @@ Names are imported when they are first used, so that `import retint` alone costs
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from retint.pipelines.photo import colorize_photo
     from retint.pipelines.restore import restore_photo
     from retint.rendering import Colorizer, load_colorizer
+
+# ONNX Runtime's wheels for Linux and macOS report their use to Microsoft, and keep an identifier in the home folder,
+# unless told otherwise before they are imported. Releases differ in the name.  # onnxruntime, pulls 27379 and 29843
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("ORT_TELEMETRY_DISABLED", "1")
 
 __version__ = "0.1.0"
 

@@ -15,6 +15,7 @@
     |-- RenderError             the network could not make a picture
     |   `-- RenderMemoryError       it does not fit; names a render factor that does
     |-- MissingExtraError       an optional dependency is not installed; names the pip command
+    |-- ServeError              the server cannot start
     `-- TrainingError           a training run cannot start or go on
         `-- RecipeError             the recipe is wrong
 
@@ -82,6 +83,10 @@ class RenderMemoryError(RenderError):
 
 class MissingExtraError(RetintError):
     """An optional dependency is not installed. The text names the pip command."""
+
+
+class ServeError(RetintError):
+    """The server cannot start: its address or its folder cannot be had."""
 
 
 class TrainingError(RetintError):

@@ -18,7 +18,7 @@ HEAVY = {"torch", "numpy", "PIL", "onnxruntime", "tifffile", "imagecodecs", "tqd
 def test_version_and_help():
     assert CliRunner().invoke(cli.main, ["--version"]).stdout == f"retint, version {retint.__version__}\n"
     help = CliRunner().invoke(cli.main, ["--help"]).stdout
-    assert all(f"  {name} " in help for name in ("colorize", "models", "train", "evaluate", "doctor"))
+    assert all(f"  {name} " in help for name in ("colorize", "models", "train", "evaluate", "serve", "doctor"))
 
 
 def test_an_unknown_command_is_a_wrong_command():
@@ -43,7 +43,7 @@ def test_every_command_ends_in_one_line_and_a_code(error: BaseException, code: i
     assert result.stderr == ("retint: interrupted\n" if code == 130 else "retint: planted\n")
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "colorize --help", "evaluate --help"])
+@pytest.mark.parametrize("arguments", ["--help", "--version", "colorize --help", "evaluate --help", "serve --help"])
 def test_help_imports_nothing_heavy(arguments: str):
     code = (
         "import sys; from retint.cli import main\n"

@@ -26,6 +26,7 @@ _COMMANDS = {
     "models": ("retint.cli.models", "List, fetch, show and export models."),
     "train": ("retint.cli.train", "Train a model from a recipe."),
     "evaluate": ("retint.cli.evaluate", "Measure a model's colours on photographs whose true colours are known."),
+    "serve": ("retint.cli.serve", "Serve a page and an HTTP API, for this machine alone unless told otherwise."),
     "doctor": ("retint.cli.doctor", "Say what this machine offers: engines, devices, codecs, weights."),
 }
 

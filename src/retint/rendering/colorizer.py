@@ -32,6 +32,11 @@ class Colorizer:
         self.info = network.info
 
     @property
+    def network(self) -> Network:
+        """The engine underneath, for programs that share it: a colorizer over a network that wraps it is as good."""
+        return self._network
+
+    @property
     def name(self) -> str:
         return self.info.name
 

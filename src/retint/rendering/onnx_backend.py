@@ -12,6 +12,8 @@ from retint.errors import RenderError, RenderMemoryError, WeightsError
 from retint.rendering.memory import cores_available, memory_available
 from retint.rendering.network import Floats, NetworkInfo
 
+ort.disable_telemetry_events()  # on Windows this is the switch; elsewhere, see retint/__init__.py
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 # Peak bytes per pixel of a render, beyond the loaded session: measured 200 (lite) and up to 5900 (artistic), with room

@@ -1,0 +1,153 @@
+"""The options that requests carry as fields of a form: what each takes, said once for parsing and for OpenAPI."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retint.server.problems import Problem
+from retint.server.settings import FACTORS
+
+_MOST_EVERY = 48  # pipelines.stabilizer's, which is not imported for a photograph
+CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One option."""
+
+    about: str
+    schema: Mapping[str, Any]  # JSON Schema
+    parse: Callable[[str], Any]  # raises ValueError with what was wanted
+
+
+def _choice(*names: str) -> tuple[dict[str, Any], Callable[[str], str]]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"wanted {', '.join(names[:-1])} or {names[-1]}")
+        return text
+
+    return {"type": "string", "enum": list(names)}, parse
+
+
+def _whole(least: int, most: int) -> tuple[dict[str, Any], Callable[[str], int]]:
+    def parse(text: str) -> int:
+        # ASCII alone, and no longer than the limits: int() takes more than any client means
+        if not (text.isascii() and text.isdecimal() and len(text) <= 6 and least <= int(text) <= most):
+            raise ValueError(f"wanted a whole number from {least} to {most}")
+        return int(text)
+
+    return {"type": "integer", "minimum": least, "maximum": most}, parse
+
+
+def _or_words(number: tuple[dict[str, Any], Callable[[str], int]], *words: str) -> tuple[Any, Callable[[str], Any]]:
+    schema, parse_number = number
+
+    def parse(text: str) -> int | str:
+        if text in words:
+            return text
+        try:
+            return parse_number(text)
+        except ValueError as error:
+            raise ValueError(f"{error}, or {' or '.join(words)}") from None
+
+    return {"anyOf": [schema, {"type": "string", "enum": list(words)}]}, parse
+
+
+def _flag() -> tuple[dict[str, Any], Callable[[str], bool]]:
+    said = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+
+    def parse(text: str) -> bool:
+        if text.lower() not in said:
+            raise ValueError("wanted true or false")
+        return said[text.lower()]
+
+    return {"type": "boolean"}, parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1e6:
+        raise ValueError("wanted seconds from the film's beginning")
+    return value
+
+
+def _name(text: str) -> str:
+    if not 0 < len(text) <= 200:
+        raise ValueError("wanted the name of a model; GET /v1/models lists them")
+    return text
+
+
+_MODEL = Field("Name of a model, as GET /v1/models lists them.", {"type": "string", "maxLength": 200}, _name)
+_SECONDS: Mapping[str, Any] = {"type": "number", "minimum": 0, "maximum": 1000000}
+
+
+def _common(largest: int) -> dict[str, Field]:
+    return {
+        "model": _MODEL,
+        "render_factor": Field(
+            "Size of the square that the network sees, in units of 16 px. By default the model's own; auto: less for "
+            "very small pictures.",
+            *_or_words(_whole(FACTORS[0], largest), "auto"),
+        ),
+        "watermark": Field("A visible mark in a corner. (The metadata always has one.)", *_flag()),
+        "quality": Field("Of what is coded with losses. By default the source's, or better.", *_whole(1, 100)),
+    }
+
+
+def photo_fields(largest: int) -> dict[str, Field]:
+    """Of `POST /v1/colorize`. largest: render factor."""
+    compare = Field("Before and after side by side, in place of the result alone.", *_flag())
+    return {**_common(largest), "compare": compare}
+
+
+def strip_fields() -> dict[str, Field]:
+    """Of `POST /v1/strip`."""
+    return {"model": _MODEL}
+
+
+def film_fields(largest: int) -> dict[str, Field]:
+    """Of `POST /v1/jobs`."""
+    keyframes = _or_words(_whole(1, _MOST_EVERY), "auto", "off")
+    return {
+        **_common(largest),
+        "container": Field("Of the result. By default the source's, where it can be.", *_choice(*CONTAINERS)),
+        "codec": Field(
+            "Of the result. By default h264, and av1 in webm.", *_choice("h264", "h265", "av1", "ffv1", "prores")
+        ),
+        "stabilize": Field(
+            "How much colours of neighbouring frames are used, so that they hold still.",
+            *_choice("off", "normal", "strong"),
+        ),
+        "keyframes": Field("Render one frame in N at least; off: every one.", *keyframes),
+        "start": Field("Seconds from the film's beginning.", _SECONDS, _seconds),
+        "end": Field("Seconds from the film's beginning.", _SECONDS, _seconds),
+        "while_watched": Field(
+            "Stop the film when nobody has asked for it, or listened to its events, for a minute.", *_flag()
+        ),
+    }
+
+
+def parse_fields(given: Mapping[str, str], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The values of a form; empty ones count as not given. Raises Problem (422) that names every wrong one."""
+    values: dict[str, Any] = {}
+    wrong: list[tuple[str, str]] = []
+    for name, text in given.items():
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields)}"
+            wrong.append((name[:100], f"there is no such option; {hint}"))
+        elif text:
+            try:
+                values[name] = fields[name].parse(text)
+            except ValueError as error:
+                wrong.append((name, f"got {text[:100]!r}, {error}"))
+    if wrong:
+        detail = "; ".join(f"{name}: {said}" for name, said in wrong)
+        raise Problem(422, "WrongOption", detail, fields=wrong)
+    return values
