@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from retint.evaluation.metrics import Rgb
 
 MARK_WEIGHT = 4.0  # of a pixel under a mask, over one that is not, in the loss of `restore`
-RARE = 2.0  # weight of a damaged pixel in the cross-entropy of `damage`, which are few
-DICE = 0.3  # weight of the overlap in the loss of `damage`
+RARE = 1.5  # weight of a damaged pixel in the cross-entropy of `damage`, which are few
+DICE = 1.0  # weight of the overlap in the loss of `damage`
 GRAIN = 3 / 255  # largest deviation of the noise on what `upscale` sees
 FOUND = 0.5  # probability from which a pixel counts as found damaged, in figures
 
