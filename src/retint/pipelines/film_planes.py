@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
 from retint.color import U_SCALE, V_SCALE, Chroma
 from retint.images import Pixels
@@ -18,13 +20,16 @@ from retint.pipelines.film_encoding import Encoding
 from retint.pipelines.film_luma import plane_view
 from retint.pipelines.media import FilmFrame
 
+Plane = NDArray[np.float32]
+
 _STRIP = 24_000  # px at a time: what is between stays in the processor's cache
 
 
 def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFrame:
     """Join a frame's luma with chroma, ready for the encoder.
 
-    chroma: (h, w, 2) float32, BT.601's U and V in units of full scale, of the size `Encoding.chroma_size`
+    chroma: (h, w, 2) float32, BT.601's U and V in units of full scale, of the size `Encoding.chroma_size`, or
+        `Encoding.merge_size`
 
     Luma goes in as it is where the encoding has the film's depth and range, and else is rescaled. Chroma beyond what
     the format holds is clipped to its limits.
@@ -33,10 +38,10 @@ def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFram
     ------
     ValueError: luma or chroma are not of the encoding's size
     """
-    film, (width, height) = encoding.film, encoding.chroma_size
-    if frame.luma.shape != (film.height, film.width) or chroma.shape != (height, width, 2):
+    film, sizes = encoding.film, (encoding.chroma_size, encoding.merge_size)
+    if frame.luma.shape != (film.height, film.width) or chroma.shape not in [(*size[::-1], 2) for size in sizes]:
         raise ValueError(
-            f"luma is {film.height, film.width} and chroma {height, width, 2} here, "
+            f"luma is {film.height, film.width} and chroma {*encoding.chroma_size[::-1], 2} here, "
             f"not {frame.luma.shape} and {chroma.shape}"
         )
     joined = VideoFrame(film.width, film.height, encoding.pixel_format)
@@ -48,20 +53,36 @@ def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFram
         np.take(table, frame.luma, out=luma, mode="clip")
     middle, span, low, high = _chroma_codes(encoding.depth, encoding.full_range)
     kr, kb = encoding.weights
-    step = max(1, _STRIP // width)
     for channel, (plane, weight, scale) in enumerate(zip(others, (kb, kr), (U_SCALE, V_SCALE), strict=True)):
         # H.273 (07/2024), equations 39 and 40: Cb = (B - Y) / (2 (1 - Kb)), Cr = (R - Y) / (2 (1 - Kr))
-        for top in range(0, height, step):
-            rows = slice(top, top + step)
-            codes = chroma[rows, :, channel] * np.float32(span / (2 * (1 - weight) * scale))
-            codes += np.float32(middle)
-            np.rint(codes, out=codes)
-            np.clip(codes, low, high, out=codes)
-            np.copyto(plane[rows], codes, casting="unsafe")
+        _write_codes(plane, chroma[..., channel], span / (2 * (1 - weight) * scale), middle, low, high)
     joined.pts, joined.time_base, joined.duration = frame.pts, film.time_base, frame.duration
     joined.color_range, joined.colorspace = encoding.color_range, encoding.matrix
     joined.color_primaries, joined.color_trc = film.primaries, film.transfer
     return joined
+
+
+def _write_codes(plane: Pixels, chroma: Plane, scale: float, middle: float, low: float, high: float) -> None:
+    """Write `scale` times chroma (h, w) around `middle` into a plane, rounded, and clipped to `low` to `high`.
+    A plane of another size gets it enlarged."""
+    if plane.shape != chroma.shape:
+        small = np.empty(chroma.shape, plane.dtype)
+        _write_codes(small, chroma, scale, middle, low, high)
+        cv2.resize(small, plane.shape[::-1], plane, interpolation=cv2.INTER_LINEAR)
+        return
+    if plane.dtype == np.uint8:
+        source = np.ascontiguousarray(chroma)
+        cv2.addWeighted(source, scale, source, 0, middle, plane, dtype=cv2.CV_8U)
+        np.clip(plane, int(low), int(high), out=plane)
+        return
+    step = max(1, _STRIP // chroma.shape[1])
+    for top in range(0, chroma.shape[0], step):
+        rows = slice(top, top + step)
+        codes = chroma[rows] * np.float32(scale)
+        codes += np.float32(middle)
+        np.rint(codes, out=codes)
+        np.clip(codes, low, high, out=codes)
+        np.copyto(plane[rows], codes, casting="unsafe")
 
 
 def _chroma_codes(depth: int, full_range: bool) -> tuple[float, float, float, float]:

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from retint.color import Chroma
 from retint.errors import InputError, OutputError
 from retint.pipelines.film_colour import Coloured, EndOfPart, Gray, Seen, coloured, small_of
 from retint.pipelines.film_encoding import Encoding
+from retint.pipelines.film_info import FilmInfo
+from retint.pipelines.film_luma import gray_of
 from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult
 from retint.pipelines.film_stages import Handover, Stages
 from retint.pipelines.film_watermark import FilmWatermark
@@ -53,6 +57,14 @@ def job_of(source: Path, colorizer: Colorizer, factor: int, options: FilmOptions
     }
 
 
+def _seen_small(frame: FilmFrame, info: FilmInfo, side: int) -> Gray:
+    """What the network sees of a frame."""
+    if info.bit_depth > 8:
+        return small_of(gray8(frame, info), side)
+    small = small_of(frame.luma.astype(np.uint8, copy=False), side)  # levels are fewer to be changed once it is small
+    return gray_of(small, depth=info.bit_depth, full_range=info.full_range)
+
+
 def _nothing(_: FilmProgress) -> None:
     """Nobody watches."""
 
@@ -79,7 +91,7 @@ class FilmRun:
         self._stages = Stages()
         self._decoded: Handover[_Held | None] = Handover(self._stages)
         self._coloured: Handover[Coloured[_Held] | EndOfPart | None] = Handover(self._stages)
-        self._merge = PlaneChroma(encoding.chroma_size)
+        self._merge = PlaneChroma(encoding.merge_size)
         self._mark = FilmWatermark(encoding) if options.watermark else None
         first = film.info.seconds(film.info.start_time or 0)
         self._start = None if options.start is None else first + options.start
@@ -160,8 +172,7 @@ class FilmRun:
                 frame = next(frames, None)
                 if frame is None or (self._end is not None and info.seconds(frame.pts) >= self._end):
                     break
-                gray = gray8(frame, info)
-                held = _Held(gray, small_of(gray, side), frame)
+                held = _Held(gray8(frame, info, self._encoding.merge_size), _seen_small(frame, info, side), frame)
             self._decoded.put(held)
         self._decoded.put(None)
 

@@ -66,6 +66,7 @@ class PartWriter:
         """Encode a frame.
 
         chroma: (h, w, 2) float32, BT.601's U and V in units of full scale, of the size `Encoding.chroma_size`
+            or `Encoding.merge_size`
 
         Raises
         ------

@@ -12,9 +12,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import av.error
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.filter import Graph
@@ -46,9 +47,15 @@ class FilmFrame:
     key: bool = False  # coded without other frames
 
 
-def gray8(frame: FilmFrame, info: FilmInfo) -> NDArray[np.uint8]:
-    """Return the grey that a network sees: (H, W) uint8 in full range, whatever the film's depth and range."""
-    return gray_of(frame.luma, depth=info.bit_depth, full_range=info.full_range)
+def gray8(frame: FilmFrame, info: FilmInfo, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Return a frame's grey: (H, W) uint8 in full range, whatever the film's depth and range.
+
+    size: width and height, px, to shrink it to; None: as it is
+    """
+    coded = frame.luma
+    if size is not None and size != (coded.shape[1], coded.shape[0]):
+        coded = cast("Pixels", cv2.resize(coded, size, interpolation=cv2.INTER_AREA))
+    return gray_of(coded, depth=info.bit_depth, full_range=info.full_range)
 
 
 def clock(seconds: float) -> str:
