@@ -1,0 +1,1 @@
+"""Mending what time did: photographs and films."""
