@@ -3,6 +3,7 @@
 >>> import retint
 >>> retint.colorize_photo("grandma.jpg", "grandma-color.jpg")
 >>> retint.colorize_film("reel.mp4", "reel-color.mp4")
+>>> retint.restore_film("reel.mp4", "reel-restored.mp4")
 
 Names are imported when they are first used, so that `import retint` alone costs nothing.
 """
@@ -15,12 +16,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from retint.errors import RetintError
     from retint.pipelines.film import colorize_film
+    from retint.pipelines.film_restore import restore_film
     from retint.pipelines.photo import colorize_photo
     from retint.rendering import Colorizer, load_colorizer
 
 __version__ = "0.1.0"
 
-__all__ = ["Colorizer", "RetintError", "__version__", "colorize_film", "colorize_photo", "load_colorizer"]
+__all__ = [
+    "Colorizer",
+    "RetintError",
+    "__version__",
+    "colorize_film",
+    "colorize_photo",
+    "load_colorizer",
+    "restore_film",
+]
 
 _HOMES = {
     "Colorizer": "retint.rendering",
@@ -28,6 +38,7 @@ _HOMES = {
     "colorize_film": "retint.pipelines.film",
     "colorize_photo": "retint.pipelines.photo",
     "load_colorizer": "retint.rendering",
+    "restore_film": "retint.pipelines.film_restore",
 }
 
 

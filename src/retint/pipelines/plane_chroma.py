@@ -51,10 +51,13 @@ class PlaneChroma:
         for channel, (out, slopes) in enumerate(((all_u, slope_u), (all_v, slope_v))):
             plane = np.ascontiguousarray(chroma[..., channel])
             slope = _mean((_mean(coarse * plane) - mean_y * _mean(plane)) / spread)
-            self._resize(plane - slope * coarse, out)  # what chroma would be at black, as the slope is at white
+            self._resize(
+                np.subtract(plane, slope * coarse, dtype=np.float32), out
+            )  # what chroma would be at black, as the slope is at white
             self._resize(slope, slopes)
         if gray.shape[::-1] != self._size:
-            gray = cv2.resize(gray, self._size, self._luma, interpolation=cv2.INTER_AREA)
+            cv2.resize(gray, self._size, self._luma, interpolation=cv2.INTER_AREA)
+            gray = self._luma
         for top in range(0, self._size[1], self._step):
             rows = slice(top, min(top + self._step, self._size[1]))
             y, *spare = self._scratch[:, : rows.stop - rows.start]

@@ -70,7 +70,7 @@ def parse_film_stages(text: str) -> tuple[FilmStage, ...]:
     for part in text.split(","):
         name, _, given = part.strip().partition("=")
         try:
-            strength: StageStrength = "auto" if given in ("", "auto") else float(given)
+            strength = "auto" if given in ("", "auto") else float(given)
         except ValueError:
             raise InputError(f"got strength {given!r} for {name}, wanted 0 to 1, or auto") from None
         stage = FilmStage(cast("StageName", name), strength)
@@ -93,9 +93,10 @@ def mend(frames: Iterable[FrameT], stages: Sequence[FilmStage], depth: int = 8) 
 
     Nothing is carried across a cut.
     """
-    strengths = {stage.name: stage.strength for stage in stages}
+    strengths: dict[StageName, StageStrength] = {stage.name: stage.strength for stage in stages}
     moments = moments_of(frames, depth)
     for name, (run, _) in _ORDER.items():
-        if strengths.get(name, 0) != 0:
-            moments = cast("_Run[FrameT]", run)(moments, depth, strengths[name])
+        strength = strengths.get(name, 0.0)
+        if strength != 0:
+            moments = cast("_Run[FrameT]", run)(moments, depth, strength)
     yield from moments

@@ -81,7 +81,7 @@ def plant_weave(gray: Gray, rng: Generator, share: float = 0.0015) -> tuple[Gray
 def plant_grain(gray: Gray, rng: Generator, deviation: float = 6.0) -> Gray:
     """Grain about a pixel wide. deviation: in levels"""
     grain = cv2.GaussianBlur(rng.normal(0, 1, gray.shape).astype(np.float32), (0, 0), 0.6)
-    return _rounded(gray + grain * np.float32(deviation / grain.std()))
+    return _rounded(gray.astype(np.float32) + grain * np.float32(deviation / grain.std()))
 
 
 def _rounded(plane: Plane) -> Gray:

@@ -88,7 +88,7 @@ def _cleaned(before: _Seen[FrameT], now: _Seen[FrameT], after: _Seen[FrameT], de
     spots = find_spots(now.gray, grays[0], grays[1], places, scale)
     if spots is None:
         return now.moment.luma
-    neighbours = grays
+    neighbours: list[Pixels] = [*grays]
     if now.moment.luma.dtype != np.uint8:
         neighbours = [moved(one.moment.luma, there) for one, there in zip((before, after), places, strict=True)]
     return _filled(now.moment.luma, neighbours[0], neighbours[1], spots, depth)

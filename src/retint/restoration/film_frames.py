@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -35,6 +35,7 @@ class LumaFrame(Protocol):
 
 FrameT = TypeVar("FrameT", bound=LumaFrame)
 T = TypeVar("T")
+Array = TypeVar("Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def begins_shot(one: Looked[FrameT]) -> bool:
 
 def levels(luma: Pixels, depth: int) -> Gray:
     """Luma of any depth in levels: (H, W) uint8."""
-    return luma if luma.dtype == np.uint8 else np.right_shift(luma, depth - 8).astype(np.uint8)
+    return cast("Gray", luma if luma.dtype == np.uint8 else np.right_shift(luma, depth - 8).astype(np.uint8))
 
 
 def shrunk(gray: Gray, side: int) -> Gray:
@@ -157,7 +158,7 @@ def motion(small: Gray, other: Gray, shape: tuple[int, int]) -> Flow:
     return np.asarray(full, np.float32)
 
 
-def moved(luma: Pixels, places: Flow) -> Pixels:
+def moved(luma: Array, places: Flow) -> Array:
     """A picture sampled at these places, of the same dtype; beyond its edge the edge is repeated."""
     out = cv2.remap(  # pyright: ignore[reportCallIssue] - a map of places is one, not two
         luma,
@@ -166,4 +167,4 @@ def moved(luma: Pixels, places: Flow) -> Pixels:
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(out, luma.dtype)
+    return cast("Array", out)

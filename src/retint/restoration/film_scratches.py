@@ -67,7 +67,7 @@ def _bands(luma: Pixels, depth: int) -> Bands:
     """(bands, W): means of `_BANDS` bands of rows, in levels."""
     rows = luma.shape[0] // _BANDS * _BANDS
     if not rows:
-        return luma.astype(np.float32) / np.float32(1 << depth - 8)
+        return np.asarray(luma * np.float32(1 / (1 << depth - 8)), np.float32)
     whole = luma[:rows] if luma.dtype == np.uint8 else levels(luma[:rows], depth)
     means = whole.reshape(_BANDS, rows // _BANDS, -1).mean(axis=1, dtype=np.float32)
     return np.asarray(means, np.float32)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retint.images import Pixels
 from retint.motion import Gray
 from retint.restoration.film_frames import Looked, LumaFrame, Moment, around, begins_shot, levels, shrunk
 
+Array = TypeVar("Array", bound=NDArray[Any])
 FrameT = TypeVar("FrameT", bound=LumaFrame)
 _WINDOW = 12  # frames on either side
 REACH = _WINDOW + 1
@@ -21,6 +21,7 @@ _SIDE = 480  # px: at which the picture's place is compared
 _NEAR = 6.0  # frames: how fast frames count less
 _LARGEST = 0.01  # of the longer side: what wanders further is a camera's motion, and stays
 _POINTS, _APART = 300, 8  # that are followed, and px between them
+_FEWEST_POINTS = 12
 _TOGETHER = 0.5  # px: points that move alike
 _SURE_SHARE = 0.4  # of the points must move alike; else the pictures do not say where they are
 _NONE, _SURE = 0.0002, 0.0005  # of the longer side, weave: below nothing is done, above all
@@ -49,12 +50,12 @@ def hold_in_gate(
         yield moment
 
 
-def shifted(plane: Pixels, shift: tuple[float, float]) -> Pixels:
+def shifted(plane: Array, shift: tuple[float, float]) -> Array:
     """A plane moved by parts of a pixel, to the right and down."""
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     size = (plane.shape[1], plane.shape[0])
     out = cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(out, plane.dtype)
+    return cast("Array", out)
 
 
 def _placed(moments: Iterator[Moment[FrameT]], depth: int) -> Generator[_Placed[FrameT]]:
@@ -73,8 +74,9 @@ def _placed(moments: Iterator[Moment[FrameT]], depth: int) -> Generator[_Placed[
 
 def _step(before: Gray, now: Gray) -> NDArray[np.float64] | None:
     """How far the larger part of the picture has moved, px to the right and down; None where no part is large."""
-    points = cv2.goodFeaturesToTrack(before, _POINTS, 0.01, _APART)
-    if points is None or len(points) < _POINTS // 10:
+    # typed as though there were always some
+    points = cast("NDArray[np.float32] | None", cv2.goodFeaturesToTrack(before, _POINTS, 0.01, _APART))
+    if points is None or len(points) < _FEWEST_POINTS:
         return None
     there, held, _ = cv2.calcOpticalFlowPyrLK(before, now, points, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
     steps = (there - points).reshape(-1, 2)[held.ravel() == 1].astype(np.float64)
