@@ -58,6 +58,12 @@ def _render_factor(
     help="Save before and after side by side, too, as NAME-compare.EXT beside the result; of a film, six frames.",
 )
 @click.option("--watermark", is_flag=True, help="Put a visible mark into a corner. (The metadata always has one.)")
+@click.option(
+    "--restore",
+    "restored",
+    is_flag=True,
+    help="Film: mend dust, flicker and scratches first.",
+)
 @click.option("--recursive", is_flag=True, help="Go into sub-folders; below -o they are mirrored.")
 @click.option("--overwrite", is_flag=True, help="Replace results that exist; else these inputs are skipped as done.")
 @click.option(
@@ -79,6 +85,7 @@ def colorize(
     device: Literal["auto", "cpu", "cuda", "mps"],
     compare: bool,
     watermark: bool,
+    restored: bool,
     recursive: bool,
     overwrite: bool,
     quality: int | None,
@@ -129,6 +136,7 @@ def colorize(
     from retint.pipelines.film_options import FilmOptions
     from retint.pipelines.outputs import Namer
     from retint.pipelines.photo import PhotoOptions
+    from retint.restoration.film import USUAL
 
     report = Report(sources, as_json=as_json, debug=debug)
     batch = colorize_batch(
@@ -147,6 +155,7 @@ def colorize(
             end=end,
             overwrite=overwrite,
             resume=resume,
+            restore=USUAL if restored else (),
         ),
         offline=offline,
         stdin=_unbuffered_stdin(),

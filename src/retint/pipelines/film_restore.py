@@ -7,17 +7,19 @@ picture is held in the gate it goes along.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from retint.errors import InputError, OutputError
+from retint.pipelines.film import film_suffix
 from retint.pipelines.film_encoding import Codec, Encoding, Target, choose_codec, plan_encoding
 from retint.pipelines.film_file import opened as opened_file
 from retint.pipelines.film_options import FilmInterrupted, FilmOptions, FilmProgress, FilmResult, check_times
 from retint.pipelines.film_pass import FilmPass, job_of
+from retint.pipelines.film_preview import save_comparison
 from retint.pipelines.film_stages import Handover
 from retint.pipelines.film_work import Part, WorkFolder, opened
 from retint.pipelines.film_writer import PartWriter
@@ -107,6 +109,33 @@ def is_restored_film(path: Path) -> bool:
             return any(MARK in value for value in container.metadata.values())
     except InputError:
         return False
+
+
+@dataclass(frozen=True)
+class RestoringFilms:
+    """Films mended, for who works through many inputs."""
+
+    options: FilmOptions  # whose `restore` says what is mended
+
+    def suffix(self, given: Path) -> str:
+        """Of the result of a film with that name. Raises OutputError for an unknown codec."""
+        return film_suffix(given, self.options.codec)
+
+    def is_result(self, path: Path) -> bool:
+        """Whether it was mended already."""
+        return is_restored_film(path)
+
+    def run(
+        self, path: Path, output: Path, targets: Targets, watch: Callable[[FilmProgress], None] | None
+    ) -> FilmResult | None:
+        """Make what is missing: the film `output`, and a sheet of before and after. Raises as `restore_film` does."""
+        result = None
+        if targets.result is not None:
+            result = run_restore(path, output, self.options, progress=watch)
+        if targets.compare is not None:
+            start = self.options.start or 0.0
+            save_comparison(path, output, targets.compare, start=start, overwrite=self.options.overwrite)
+        return result
 
 
 class RestoreRun(FilmPass):

@@ -51,9 +51,8 @@ class PlaneChroma:
         for channel, (out, slopes) in enumerate(((all_u, slope_u), (all_v, slope_v))):
             plane = np.ascontiguousarray(chroma[..., channel])
             slope = _mean((_mean(coarse * plane) - mean_y * _mean(plane)) / spread)
-            self._resize(
-                np.subtract(plane, slope * coarse, dtype=np.float32), out
-            )  # what chroma would be at black, as the slope is at white
+            at_black = np.subtract(plane, slope * coarse, dtype=np.float32)
+            self._resize(at_black, out)
             self._resize(slope, slopes)
         if gray.shape[::-1] != self._size:
             cv2.resize(gray, self._size, self._luma, interpolation=cv2.INTER_AREA)

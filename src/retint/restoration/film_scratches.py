@@ -26,6 +26,8 @@ REACH = _WINDOW
 _BANDS = 24
 _HALF = 0.004  # of the width: half of the widest line, 5 px of 1280; 1 px at least
 _FAINT = 1.5  # levels: what counts in a band, at strength 0.5
+_STEP = 25.0  # levels between the two sides: more is an edge in the picture
+_MARGIN = 0.02  # of the width, on either side: there the gate has its edges
 _MOST_BANDS = 0.7  # of them must show it,
 _MOST_FRAMES = 0.6  # in so many of the frames
 _FEWEST = 5  # frames of a shot, to say that something stays
@@ -74,7 +76,8 @@ def _bands(luma: Pixels, depth: int) -> Bands:
 
 
 def stand_out(bands: Bands, half: int) -> Bands:
-    """How far each column is above the higher, or below the lower of its two sides."""
+    """How far each column is above the higher, or below the lower of its two sides; 0 where these are far apart, as at
+    an edge, and at the edges of the gate."""
     wide = 2 * half + 1
     side = cv2.blur(bands, (half, 1), borderType=cv2.BORDER_REPLICATE)
     padded = np.pad(side, ((0, 0), (wide, wide)), mode="edge")
@@ -84,6 +87,9 @@ def stand_out(bands: Bands, half: int) -> Bands:
     above = bands - np.maximum(left, right)
     below = bands - np.minimum(left, right)
     out = np.where(above > 0, above, np.where(below < 0, below, 0))
+    out[np.abs(left - right) > _STEP] = 0
+    margin = round(_MARGIN * width)
+    out[:, :margin] = out[:, width - margin :] = 0
     return out.astype(np.float32)
 
 
