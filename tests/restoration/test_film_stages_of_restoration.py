@@ -169,7 +169,7 @@ def test_scratches_that_stay_go():
     lines = Scratches((HEIGHT, WIDTH), rng, lines=2)
     scratched = [lines.plant(gray) for gray in clean]
     back, others = spots(clean, scratched, mended(scratched, "scratches"))
-    assert back > 0.7
+    assert back > 0.6
     assert others < 0.005
 
 
