@@ -327,7 +327,8 @@ def _options(
 ) -> dict[str, str]:
     match codec:
         case "h264":
-            options = {"preset": "veryfast", "crf": f"{50 - 0.4 * quality:.1f}"}
+            # subq: a third less time for a tenth more bytes and 0.3 dB  # docs/decisions/012
+            options = {"preset": "veryfast", "crf": f"{50 - 0.4 * quality:.1f}", "subq": "1"}
             if fields != "progressive":
                 options["x264-params"] = f"{fields}=1"
             if container.name == "avi":  # it has no timestamps, so frames are shown in the order of coding
