@@ -19,6 +19,7 @@ def test_the_public_names_are_these():
         "colorize_film",
         "colorize_photo",
         "load_colorizer",
+        "restore_film",
         "restore_photo",
     ]
     assert retint.__all__ == sorted(retint.__all__)

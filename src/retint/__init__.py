@@ -4,6 +4,7 @@
 >>> retint.colorize_photo("grandma.jpg", "grandma-color.jpg")
 >>> retint.colorize_film("reel.mp4", "reel-color.mp4")
 >>> retint.restore_photo("torn.tif", "mended.tif")
+>>> retint.restore_film("reel.mp4", "reel-restored.mp4")
 
 Names are imported when they are first used, so that `import retint` alone costs nothing.
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from retint.errors import RetintError
     from retint.pipelines.film import colorize_film
+    from retint.pipelines.film_restore import restore_film
     from retint.pipelines.photo import colorize_photo
     from retint.pipelines.restore import restore_photo
     from retint.rendering import Colorizer, load_colorizer
@@ -35,6 +37,7 @@ __all__ = [
     "colorize_film",
     "colorize_photo",
     "load_colorizer",
+    "restore_film",
     "restore_photo",
 ]
 
@@ -44,6 +47,7 @@ _HOMES = {
     "colorize_film": "retint.pipelines.film",
     "colorize_photo": "retint.pipelines.photo",
     "load_colorizer": "retint.rendering",
+    "restore_film": "retint.pipelines.film_restore",
     "restore_photo": "retint.pipelines.restore",
 }
 

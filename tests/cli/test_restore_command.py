@@ -164,12 +164,12 @@ def test_an_input_is_never_overwritten_by_a_mask(retint, here: Path, torn: Path)
     assert (here / "b.png").read_bytes() == before
 
 
-def test_films_are_told_and_not_passed_over(retint, here: Path, torn: Path):
+def test_a_film_that_is_none_fails_and_the_photograph_is_done(retint, here: Path, torn: Path):
     (here / "reel.mp4").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0isomavc1" + bytes(600))
     result = retint("restore", "reel.mp4", "torn.png")
     assert result.exit_code == 1
-    assert "reel.mp4: is a film" in result.stderr
-    assert (here / "torn-restored.png").exists()
+    assert "reel.mp4: " in result.stderr
+    assert (here / "torn-restored.png").exists() and not (here / "reel-restored.mp4").exists()
 
 
 # the command was wrong: 2
@@ -182,6 +182,8 @@ def test_films_are_told_and_not_passed_over(retint, here: Path, torn: Path):
         ("torn.png --stages tone,dust", "got stages 'tone,dust', wanted some of tone, damage, noise"),
         ("torn.png --strength much", "got strength 'much', wanted auto, 0 to 1"),
         ("torn.png --strength dust=1", "got a strength of 'dust'"),
+        ("torn.png --film-stages dusk", "got stage 'dusk', wanted one of dust"),
+        ("torn.png --start 5 --end 4", "--end 4 is not after --start 5"),
         ("torn.png --grain some", "some"),
         ("torn.png --upscale 3", "3"),
         ("torn.png --mask missing.png", "--mask missing.png: missing.png"),

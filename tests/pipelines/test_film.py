@@ -23,7 +23,7 @@ from synthetic_film import contents_of, make_film, varied
 import retint
 from retint.color import chroma_of
 from retint.errors import InputError, OutputError, RenderError, RetintError
-from retint.pipelines import film_run
+from retint.pipelines import film_pass, film_run
 from retint.pipelines.film import FilmInterrupted, FilmOptions, FilmProgress, colorize_film, is_film_result, run_film
 from retint.pipelines.film_colour import coloured
 from retint.pipelines.media import FilmFrame
@@ -230,7 +230,7 @@ def _stopping_after(frames: int, error: BaseException) -> Callable[[FilmProgress
 def test_a_run_that_goes_on_ends_with_the_same_film(
     tmp_path: Path, varying: Colorizer, monkeypatch: pytest.MonkeyPatch, stabilize: Any, keyframes: Any
 ):
-    monkeypatch.setattr(film_run, "_PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(film_pass, "PROGRESS_SECONDS", 0)
     make_film(tmp_path / "old.mp4", frames=40, audio=["aac"])
     how = {"colorizer": varying, "stabilize": stabilize, "keyframes": keyframes}
     colorize_film(tmp_path / "old.mp4", tmp_path / "undisturbed.mp4", **how)

@@ -12,10 +12,12 @@ from retint.cli.chosen import download, refuse_unknown
 from retint.cli.film import KeyFrames, color_raw, film_options, preview
 from retint.cli.planning import bare_options, plan, refuse_contradictions, unbuffered_stdin
 from retint.cli.restore import stages_of
+from retint.cli.restore_film import film_stages
 from retint.errors import RetintError
 
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
+    from retint.restoration.film import FilmStage
     from retint.restoration.options import Stage
 
 _RENDER_FACTORS = (4, 128)  # retint.rendering's, which is not imported for --help
@@ -56,8 +58,9 @@ def _render_factor(
     "restored",
     callback=stages_of,
     metavar="[=STAGES]",
-    help="Mend photographs first: all that `retint restore` mends, or some of its stages.",
+    help="Mend first: all that `retint restore` mends, or, in photographs, some of its stages.",
 )
+@film_stages
 @click.option(
     "--compare",
     is_flag=True,
@@ -84,6 +87,7 @@ def colorize(
     render_factor: int | Literal["auto"] | None,
     device: Literal["auto", "cpu", "cuda", "mps"],
     restored: tuple[Stage, ...] | None,
+    film_stages: tuple[FilmStage, ...],
     compare: bool,
     watermark: bool,
     recursive: bool,
@@ -161,6 +165,7 @@ def colorize(
             end=end,
             overwrite=overwrite,
             resume=resume,
+            restore=film_stages if restored is not None else (),
         ),
         offline=offline,
         stdin=unbuffered_stdin(),

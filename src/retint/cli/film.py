@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
@@ -53,12 +53,23 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
     return int(width), int(height)
 
 
-_OPTIONS = (
+_CODEC = click.option(
+    "--codec",
+    type=click.Choice(["h264", "h265", "av1", "ffv1", "prores"]),
+    help="Film: of the result. By default H.264, and AV1 in .webm.",
+)
+_TIMES = (
+    click.option("--start", callback=_time, metavar="TIME", help="Film: begin there; seconds, or H:MM:SS."),
+    click.option("--end", callback=_time, metavar="TIME", help="Film: end there."),
     click.option(
-        "--codec",
-        type=click.Choice(["h264", "h265", "av1", "ffv1", "prores"]),
-        help="Film: of the result. By default H.264, and AV1 in .webm.",
+        "--resume/--no-resume",
+        default=True,
+        show_default=True,
+        help="Film: go on with what an interrupted run left in RESULT.partial.",
     ),
+)
+_OPTIONS = (
+    _CODEC,
     click.option(
         "--stabilize",
         type=click.Choice(["off", "normal", "strong"]),
@@ -74,14 +85,7 @@ _OPTIONS = (
         metavar="auto|N|off",
         help="Film: render as few frames as the motion allows, one in N at least, or every one (off).",
     ),
-    click.option("--start", callback=_time, metavar="TIME", help="Film: begin there; seconds, or H:MM:SS."),
-    click.option("--end", callback=_time, metavar="TIME", help="Film: end there."),
-    click.option(
-        "--resume/--no-resume",
-        default=True,
-        show_default=True,
-        help="Film: go on with what an interrupted run left in RESULT.partial.",
-    ),
+    *_TIMES,
     click.option(
         "--preview",
         "preview_frames",
@@ -100,7 +104,16 @@ _OPTIONS = (
 
 def film_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options above."""
-    for option in reversed(_OPTIONS):
+    return _with(command, _OPTIONS)
+
+
+def film_saving_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command those that are not about colours: `--codec`, `--start`, `--end`, `--resume`."""
+    return _with(command, (_CODEC, *_TIMES))
+
+
+def _with(command: Callable[..., None], options: Sequence[Callable[..., Any]]) -> Callable[..., None]:
+    for option in reversed(options):
         command = option(command)
     return command
 

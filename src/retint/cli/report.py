@@ -133,8 +133,10 @@ def _told(film: FilmResult, frames: int) -> str:
     """Where a film's time went."""
     rate = (frames - film.resumed) / max(film.seconds, 1e-6)
     busy = ", ".join(f"{name} {seconds:.1f}" for name, seconds in film.stages.items())
+    mended = f", mended ({', '.join(film.restored)})" if film.restored else ""
+    rendered = f", {film.rendered} of them rendered, scenes: {film.scenes}" if film.model is not None else ""
     return (
-        f"{frames} frames, {film.rendered} of them rendered, scenes: {film.scenes}, {rate:.0f} frames a second; "
+        f"{frames} frames{mended}{rendered}, {rate:.0f} frames a second; "
         f"seconds that each stage was busy, of {film.seconds:.1f}: {busy}"
     )
 

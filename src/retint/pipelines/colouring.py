@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from retint.errors import UnsupportedInputError
 from retint.images import Photograph, was_coloured
 from retint.pipelines import photo as photos
 from retint.pipelines.outputs import Targets
@@ -95,10 +94,6 @@ class Colouring:
             quality=options.quality,
         )
 
-    @property
-    def restores(self) -> bool:
-        return self._options.restore is not None
-
 
 class ColouringFilms:
     """Films in colour."""
@@ -123,10 +118,6 @@ class ColouringFilms:
         from retint.pipelines.film_preview import save_comparison
 
         options, result = self._colouring.film_options(), None
-        if self._colouring.restores and not options.stages:
-            raise UnsupportedInputError(
-                f"{path}: is a film, and --restore mends photographs; colour the film without it"
-            )
         if targets.result is not None:
             result = run_film(path, output, self._colouring.colorizer, options, progress=watch)
         if targets.compare is not None:

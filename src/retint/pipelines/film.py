@@ -7,20 +7,28 @@ one. At the end the parts and the other streams of the film are put together wit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retint.errors import InputError, OutputError
 from retint.pipelines.film_encoding import CONTAINERS, Codec, Target, choose_codec, plan_encoding
 from retint.pipelines.film_file import opened as opened_file
-from retint.pipelines.film_options import FilmInterrupted, FilmOptions, FilmProgress, FilmResult, FrameStage
+from retint.pipelines.film_options import (
+    FilmInterrupted,
+    FilmOptions,
+    FilmProgress,
+    FilmResult,
+    FrameStage,
+    check_times,
+)
 from retint.pipelines.film_run import MARK, FilmRun, job_of
 from retint.pipelines.film_work import opened
 from retint.pipelines.media import open_film
 from retint.pipelines.outputs import Targets
 from retint.pipelines.photo import Device, RenderFactor, refuse_existing
 from retint.pipelines.stabilizer import KeyFrames, Strength
+from retint.restoration.film import FilmStage, parse_film_stages
 
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
@@ -40,6 +48,7 @@ def colorize_film(
     codec: Codec | None = None,
     quality: int | None = None,
     watermark: bool = False,
+    restore: str | Sequence[FilmStage] = (),
     start: float | None = None,
     end: float | None = None,
     overwrite: bool = False,
@@ -62,6 +71,7 @@ def colorize_film(
     codec: `h264`, `h265`, `av1`, `ffv1`, `prores`; None for the container's usual one
     quality: 1 to 100; None for one that eyes do not tell from the source
     watermark: put a visible mark into a corner
+    restore: what is mended before, such as "dust,flicker=0.5", as `restore_film` has it; by default nothing
     start, end: seconds from the film's beginning; the result is the frames shown from `start` until before `end`
     overwrite: replace a target that exists
     resume: go on with the parts that an earlier run left in TARGET.partial
@@ -84,6 +94,7 @@ def colorize_film(
         codec=codec,
         quality=quality,
         watermark=watermark,
+        restore=parse_film_stages(restore) if isinstance(restore, str) else tuple(restore),
         start=start,
         end=end,
         overwrite=overwrite,
@@ -105,7 +116,7 @@ def run_film(
     progress: Callable[[FilmProgress], None] | None = None,
 ) -> FilmResult:
     """Colour a film with a colorizer that is loaded; else as `colorize_film`."""
-    _check_times(options)
+    check_times(options)
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{target}: is the film itself; name another target")
     refuse_existing(Targets(target), overwrite=options.overwrite)
@@ -147,11 +158,3 @@ def is_film_result(path: Path) -> bool:
             return any(MARK in value for value in container.metadata.values())
     except InputError:
         return False
-
-
-def _check_times(options: FilmOptions) -> None:
-    for name, value in (("start", options.start), ("end", options.end)):
-        if value is not None and not 0 <= value < float("inf"):
-            raise InputError(f"got {name} {value}, wanted seconds from the film's beginning, 0 or more")
-    if options.start is not None and options.end is not None and options.end <= options.start:
-        raise InputError(f"got end {options.end}, which is not after start {options.start}; name a later end")

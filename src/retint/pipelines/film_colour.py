@@ -25,7 +25,7 @@ PART_FRAMES = 240  # a scene that is longer is kept in parts of so many: at most
 class Seen:
     """A frame as the network and the merge see it."""
 
-    gray: Gray  # (H, W), full range
+    gray: Gray  # full range, of the size that its chroma is merged at
     small: Gray  # (S, S)
 
 

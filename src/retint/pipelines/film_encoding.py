@@ -121,6 +121,13 @@ class Encoding:
         return format.chroma_width(), format.chroma_height()
 
     @property
+    def merge_size(self) -> tuple[int, int]:
+        """Width and height at which chroma is made for these planes, in px: half of the frame's at most. Eyes resolve
+        it no finer, and neither do renders: planes that are larger get it enlarged."""
+        width, height = self.chroma_size
+        return min(width, -(-self.film.width // 2)), min(height, -(-self.film.height // 2))
+
+    @property
     def rate(self) -> Fraction:
         """Frames a second, as encoders want it: a plausible number, for plans only. Timestamps say when frames show."""
         rate = self.film.average_rate
@@ -320,7 +327,8 @@ def _options(
 ) -> dict[str, str]:
     match codec:
         case "h264":
-            options = {"preset": "veryfast", "crf": f"{50 - 0.4 * quality:.1f}"}
+            # subq: a third less time for a tenth more bytes and 0.3 dB  # docs/decisions/012
+            options = {"preset": "veryfast", "crf": f"{50 - 0.4 * quality:.1f}", "subq": "1"}
             if fields != "progressive":
                 options["x264-params"] = f"{fields}=1"
             if container.name == "avi":  # it has no timestamps, so frames are shown in the order of coding

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from retint.errors import InputError
 from retint.pipelines.photo import RenderFactor
 
 if TYPE_CHECKING:  # no photograph needs what films are read with
     from retint.pipelines.film_encoding import Codec
     from retint.pipelines.media import FilmFrame
     from retint.pipelines.stabilizer import KeyFrames, Strength
+    from retint.restoration.film import FilmStage
 
 FrameStage: TypeAlias = "Callable[[Iterator[FilmFrame]], Iterator[FilmFrame]]"
 """Frames in, the same frames out with another luma: as many, in order, with their timestamps. A run that goes on with a
@@ -33,14 +35,15 @@ class FilmOptions:
     end: float | None = None
     overwrite: bool = False
     resume: bool = True  # go on with a partial result that is there
-    stages: tuple[FrameStage, ...] = ()  # over the frames, before they are coloured
+    restore: tuple[FilmStage, ...] = ()  # what is mended before frames are coloured
+    stages: tuple[FrameStage, ...] = ()  # over the frames, before they are coloured, and after they are mended
 
 
 @dataclass(frozen=True)
 class FilmProgress:
     """How far a film is."""
 
-    stage: Literal["colour", "save"]
+    stage: Literal["colour", "restore", "save"]
     frames: int  # done, in earlier runs too
     of: int | None  # as the film's header says
     scene: int  # counted from 1
@@ -59,11 +62,12 @@ class FilmResult:
     scenes: int
     width: int  # px, as coded
     height: int
-    model: str
-    render_factor: int
+    model: str | None  # None: the film was mended, and not coloured
+    render_factor: int | None
     seconds: float  # of this run
-    stages: dict[str, float]  # seconds that each was busy: decode, motion, render, merge, encode, save
+    stages: dict[str, float]  # seconds that each was busy: decode, restore, motion, render, merge, encode, save
     notes: tuple[str, ...] = ()  # what reading or writing dropped or changed, a line each
+    restored: tuple[str, ...] = ()  # the stages that mended it, such as `dust` or `flicker=0.5`
 
 
 class FilmInterrupted(KeyboardInterrupt):
@@ -74,3 +78,12 @@ class FilmInterrupted(KeyboardInterrupt):
         plays = f"; {so_far} plays" if so_far is not None else ""
         super().__init__(f"interrupted after {share}{plays}; the same command goes on from there")
         self.so_far = so_far
+
+
+def check_times(options: FilmOptions) -> None:
+    """Raise InputError for a start or an end that no film has."""
+    for name, value in (("start", options.start), ("end", options.end)):
+        if value is not None and not 0 <= value < float("inf"):
+            raise InputError(f"got {name} {value}, wanted seconds from the film's beginning, 0 or more")
+    if options.start is not None and options.end is not None and options.end <= options.start:
+        raise InputError(f"got end {options.end}, which is not after start {options.start}; name a later end")

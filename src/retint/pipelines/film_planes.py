@@ -8,36 +8,44 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
 from retint.color import U_SCALE, V_SCALE, Chroma
 from retint.images import Pixels
+from retint.pipelines.film_chroma import chroma_codes
 from retint.pipelines.film_encoding import Encoding
 from retint.pipelines.film_luma import plane_view
 from retint.pipelines.media import FilmFrame
 
+Plane = NDArray[np.float32]
+
 _STRIP = 24_000  # px at a time: what is between stays in the processor's cache
 
 
-def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFrame:
+def planes_of(frame: FilmFrame, chroma: Chroma | None, encoding: Encoding) -> VideoFrame:
     """Join a frame's luma with chroma, ready for the encoder.
 
-    chroma: (h, w, 2) float32, BT.601's U and V in units of full scale, of the size `Encoding.chroma_size`
+    chroma: (h, w, 2) float32, BT.601's U and V in units of full scale, of the size `Encoding.chroma_size`, or
+        `Encoding.merge_size`; None for none
 
     Luma goes in as it is where the encoding has the film's depth and range, and else is rescaled. Chroma beyond what
-    the format holds is clipped to its limits.
+    the format holds is clipped to its limits; the film's own, `frame.chroma`, keeps what it has beyond.
 
     Raises
     ------
     ValueError: luma or chroma are not of the encoding's size
     """
-    film, (width, height) = encoding.film, encoding.chroma_size
-    if frame.luma.shape != (film.height, film.width) or chroma.shape != (height, width, 2):
+    film, sizes = encoding.film, (encoding.chroma_size, encoding.merge_size)
+    if frame.luma.shape != (film.height, film.width) or (
+        chroma is not None and chroma.shape not in [(*size[::-1], 2) for size in sizes]
+    ):
         raise ValueError(
-            f"luma is {film.height, film.width} and chroma {height, width, 2} here, "
-            f"not {frame.luma.shape} and {chroma.shape}"
+            f"luma is {film.height, film.width} and chroma {*encoding.chroma_size[::-1], 2} here, "
+            f"not {frame.luma.shape} and {None if chroma is None else chroma.shape}"
         )
     joined = VideoFrame(film.width, film.height, encoding.pixel_format)
     luma, *others = (plane_view(plane, encoding.depth) for plane in joined.planes)
@@ -46,30 +54,43 @@ def planes_of(frame: FilmFrame, chroma: Chroma, encoding: Encoding) -> VideoFram
         np.copyto(luma, frame.luma)
     else:
         np.take(table, frame.luma, out=luma, mode="clip")
-    middle, span, low, high = _chroma_codes(encoding.depth, encoding.full_range)
+    middle, span, low, high = chroma_codes(encoding.depth, encoding.full_range)
+    if chroma is frame.chroma:
+        low, high = 0.0, (1 << encoding.depth) - 1.0
     kr, kb = encoding.weights
-    step = max(1, _STRIP // width)
     for channel, (plane, weight, scale) in enumerate(zip(others, (kb, kr), (U_SCALE, V_SCALE), strict=True)):
+        if chroma is None:
+            plane[:] = int(middle)
+            continue
         # H.273 (07/2024), equations 39 and 40: Cb = (B - Y) / (2 (1 - Kb)), Cr = (R - Y) / (2 (1 - Kr))
-        for top in range(0, height, step):
-            rows = slice(top, top + step)
-            codes = chroma[rows, :, channel] * np.float32(span / (2 * (1 - weight) * scale))
-            codes += np.float32(middle)
-            np.rint(codes, out=codes)
-            np.clip(codes, low, high, out=codes)
-            np.copyto(plane[rows], codes, casting="unsafe")
+        _write_codes(plane, chroma[..., channel], span / (2 * (1 - weight) * scale), middle, low, high)
     joined.pts, joined.time_base, joined.duration = frame.pts, film.time_base, frame.duration
     joined.color_range, joined.colorspace = encoding.color_range, encoding.matrix
     joined.color_primaries, joined.color_trc = film.primaries, film.transfer
     return joined
 
 
-def _chroma_codes(depth: int, full_range: bool) -> tuple[float, float, float, float]:
-    """Code of no chroma, codes from -0.5 to 0.5, lowest and highest code. H.273 (07/2024), equations 27, 28, 42, 43."""
-    middle, unit = float(1 << depth - 1), 1 << depth - 8
-    if full_range:
-        return middle, (1 << depth) - 1.0, 0.0, (1 << depth) - 1.0
-    return middle, 224.0 * unit, 16.0 * unit, 240.0 * unit
+def _write_codes(plane: Pixels, chroma: Plane, scale: float, middle: float, low: float, high: float) -> None:
+    """Write `scale` times chroma (h, w) around `middle` into a plane, rounded, and clipped to `low` to `high`.
+    A plane of another size gets it enlarged."""
+    if plane.shape != chroma.shape:
+        small = np.empty(chroma.shape, plane.dtype)
+        _write_codes(small, chroma, scale, middle, low, high)
+        cv2.resize(small, plane.shape[::-1], plane, interpolation=cv2.INTER_LINEAR)
+        return
+    if plane.dtype == np.uint8:
+        source = np.ascontiguousarray(chroma)
+        cv2.addWeighted(source, scale, source, 0, middle, plane, dtype=cv2.CV_8U)
+        np.clip(plane, int(low), int(high), out=plane)
+        return
+    step = max(1, _STRIP // chroma.shape[1])
+    for top in range(0, chroma.shape[0], step):
+        rows = slice(top, top + step)
+        codes = chroma[rows] * np.float32(scale)
+        codes += np.float32(middle)
+        np.rint(codes, out=codes)
+        np.clip(codes, low, high, out=codes)
+        np.copyto(plane[rows], codes, casting="unsafe")
 
 
 @lru_cache

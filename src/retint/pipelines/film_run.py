@@ -1,4 +1,4 @@
-"""One run over a film: from the first frame that no part has to the last."""
+"""One run over a film in colour: from the first frame that no part has to the last."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from retint.color import Chroma
-from retint.errors import InputError, OutputError
+from retint.pipelines import film_pass
 from retint.pipelines.film_colour import Coloured, EndOfPart, Gray, Seen, coloured, small_of
 from retint.pipelines.film_encoding import Encoding
+from retint.pipelines.film_info import FilmInfo
+from retint.pipelines.film_luma import gray_of
 from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult
-from retint.pipelines.film_stages import Handover, Stages
+from retint.pipelines.film_pass import FilmPass
+from retint.pipelines.film_stages import Handover
 from retint.pipelines.film_watermark import FilmWatermark
-from retint.pipelines.film_work import Part, WorkFolder, fingerprint
-from retint.pipelines.film_writer import PartWriter, assemble
-from retint.pipelines.media import Film, FilmFrame, clock, gray8
+from retint.pipelines.film_work import Part, WorkFolder
+from retint.pipelines.film_writer import PartWriter
+from retint.pipelines.media import Film, FilmFrame, gray8
 from retint.pipelines.plane_chroma import PlaneChroma
 
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
 
 MARK = "colours made by a machine: retint"  # how the comment in a film's metadata begins
-_PROGRESS_SECONDS = 0.2
 
 
 @dataclass
@@ -36,29 +40,27 @@ class _Held(Seen):
 
 def job_of(source: Path, colorizer: Colorizer, factor: int, options: FilmOptions, encoding: Encoding) -> dict[str, Any]:
     """Everything that the frames depend on, by names that people understand."""
-    import retint
-
-    return {
-        "film": fingerprint(source),
-        "retint": retint.__version__,
+    return film_pass.job_of(source, options, encoding) | {
         "model": f"{colorizer.name} {colorizer.info.version}",
         "render factor": factor,
         "stabilize": options.stabilize,
         "key frames": options.keyframes,
         "watermark": options.watermark,
-        "start": options.start,
-        "end": options.end,
-        "stages": [getattr(stage, "__name__", repr(stage)) for stage in options.stages],
-        "encoding": encoding.describe(),
     }
 
 
-def _nothing(_: FilmProgress) -> None:
-    """Nobody watches."""
+def _seen_small(frame: FilmFrame, info: FilmInfo, side: int) -> Gray:
+    """What the network sees of a frame."""
+    if info.bit_depth > 8:
+        return small_of(gray8(frame, info), side)
+    small = small_of(frame.luma.astype(np.uint8, copy=False), side)  # levels are fewer to be changed once it is small
+    return gray_of(small, depth=info.bit_depth, full_range=info.full_range)
 
 
-class FilmRun:
+class FilmRun(FilmPass):
     """Colours the frames that no part has yet, and puts the film together."""
+
+    busy = ("decode", "restore", "motion", "render", "merge", "encode", "save")
 
     def __init__(
         self,
@@ -70,37 +72,17 @@ class FilmRun:
         encoding: Encoding,
         progress: Callable[[FilmProgress], None] | None,
     ) -> None:
-        self._film, self._work, self._colorizer = film, work, colorizer
-        self._factor, self._options, self._encoding = factor, options, encoding
-        self._tell = progress or _nothing
-        self._began = time.monotonic()
-        self._resumed = work.frames
-        self._done = self._rendered = 0  # in this run
-        self._stages = Stages()
+        super().__init__(film, work, options, encoding, progress)
+        self._colorizer, self._factor = colorizer, factor
         self._decoded: Handover[_Held | None] = Handover(self._stages)
         self._coloured: Handover[Coloured[_Held] | EndOfPart | None] = Handover(self._stages)
-        self._merge = PlaneChroma(encoding.chroma_size)
+        self._merge = PlaneChroma(encoding.merge_size)
         self._mark = FilmWatermark(encoding) if options.watermark else None
-        first = film.info.seconds(film.info.start_time or 0)
-        self._start = None if options.start is None else first + options.start
-        self._end = None if options.end is None else first + options.end
-
-    @property
-    def of(self) -> int | None:
-        """Frames that there will be, as the header says."""
-        info, options = self._film.info, self._options
-        if options.start is None and options.end is None:
-            return info.frames
-        if info.average_rate is None or info.duration is None:
-            return None
-        seconds = min(options.end or info.duration, info.duration) - (options.start or 0)
-        return max(0, round(seconds * info.average_rate))
 
     # the caller's thread
 
     def colour(self) -> None:
         """Colour the frames that no part has yet. Raises what a stage raised; the parts that are finished stay."""
-        told = 0.0
         stages = self._stages
         state = self._work.last_state()
         with stages:
@@ -111,16 +93,10 @@ class FilmRun:
             while (item := self._next(items)) is not None:
                 self._coloured.put(item)
                 self._done += isinstance(item, Coloured)
-                if time.monotonic() - told > _PROGRESS_SECONDS:
-                    told = time.monotonic()
-                    self._tell(self._progress("colour"))
+                self._tell_sometimes("colour")
             self._coloured.put(None)
             stages.wait()
-        if not self._work.parts:
-            raise InputError(
-                f"{self._film.info.path}: no frame is shown between {clock(self._options.start or 0)} and "
-                f"{'the end' if self._options.end is None else clock(self._options.end)}; choose other times"
-            )
+        self._refuse_nothing()
 
     def _next(self, items: Iterator[Coloured[_Held] | EndOfPart]) -> Coloured[_Held] | EndOfPart | None:
         """The next item; what it took besides rendering and waiting for frames is counted as `motion`."""
@@ -144,36 +120,15 @@ class FilmRun:
             self._rendered += len(grays)
             return self._colorizer.chroma_batch(grays)
 
-    def _progress(self, stage: Literal["colour", "save"]) -> FilmProgress:
-        of, rate = self.of, self._done / max(time.monotonic() - self._began, 1e-6)
-        left = None if of is None or not self._done else max(0, of - self._resumed - self._done) / rate
-        scene = len({part.scene for part in self._work.parts}) + bool(not self._work.parts)
-        return FilmProgress(stage, self._resumed + self._done, of, scene, rate, left)
-
     # the decoder's thread
 
     def _decode(self) -> None:
-        timed, info, side = self._stages.timed, self._film.info, self._factor * 16
-        frames = self._frames()
-        while True:
-            with timed("decode"):
-                frame = next(frames, None)
-                if frame is None or (self._end is not None and info.seconds(frame.pts) >= self._end):
-                    break
-                gray = gray8(frame, info)
-                held = _Held(gray, small_of(gray, side), frame)
+        info, side, size = self._film.info, self._factor * 16, self._encoding.merge_size
+        for frame in self._frames():
+            with self._stages.timed("decode"):
+                held = _Held(gray8(frame, info, size), _seen_small(frame, info, side), frame)
             self._decoded.put(held)
         self._decoded.put(None)
-
-    def _frames(self) -> Iterator[FilmFrame]:
-        if self._work.parts:
-            frames = self._film.frames(self._resumed, after_pts=self._work.parts[-1].last_pts)
-        else:
-            frames = self._film.frames(since=self._start)
-        through: Iterator[FilmFrame] = frames
-        for stage in self._options.stages:
-            through = stage(through)
-        return through
 
     # the encoder's thread
 
@@ -205,47 +160,11 @@ class FilmRun:
 
     def save(self, target: Path) -> tuple[str, ...]:
         """Put the film together at `target`. Returns what it does not hold as the source does, a line each."""
-        self._tell(self._progress("save"))
         mark = self._colorizer.mark
-        tags = {"comment": f"{MARK}, model {mark.model} {mark.version}"}
-        with self._stages.timed("save"):
-            return assemble(
-                self._encoding,
-                self._work.files,
-                target=target,
-                tags=tags,
-                start=self._start,
-                end=self._end,
-                overwrite=self._options.overwrite,
-            )
-
-    def save_so_far(self, target: Path) -> Path | None:
-        """What the finished parts are, as a film that plays; None where there is none."""
-        if not self._work.parts:
-            return None
-        so_far = self._work.path / f"so-far{target.suffix}"
-        last = self._film.info.seconds(self._work.parts[-1].last_pts)
-        try:
-            assemble(self._encoding, self._work.files, target=so_far, start=self._start, end=last, overwrite=True)
-        except (InputError, OutputError):  # the parts are safe, which is what counts now
-            return None
-        return so_far
+        restored = "".join(f", {stage.name}" for stage in self._options.restore)
+        restored = f"; mended before: {restored[2:]}" if restored else ""
+        return self._put_together(target, {"comment": f"{MARK}, model {mark.model} {mark.version}{restored}"})
 
     def result(self, target: Path, notes: tuple[str, ...]) -> FilmResult:
         """What became of the film."""
-        info, seconds, busy = self._film.info, time.monotonic() - self._began, self._stages.seconds
-        stages = {name: round(busy[name], 3) for name in ("decode", "motion", "render", "merge", "encode", "save")}
-        return FilmResult(
-            target=target,
-            frames=self._work.frames,
-            rendered=self._rendered,
-            resumed=self._resumed,
-            scenes=len({part.scene for part in self._work.parts}),
-            width=info.width,
-            height=info.height,
-            model=self._colorizer.name,
-            render_factor=self._factor,
-            seconds=round(seconds, 3),
-            stages=stages,
-            notes=(*self._film.notes, *notes),
-        )
+        return self._result(target, notes, self._colorizer.name, self._factor)

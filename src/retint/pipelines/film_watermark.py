@@ -32,7 +32,7 @@ class FilmWatermark:
         offset, scale = (0, (1 << film.bit_depth) - 1) if film.full_range else (16 * unit, 219 * unit)
         bright = luma(black)[self._rows, self._columns].astype(np.float32) / 255  # times the cover already
         self._luma = bright * scale + self._cover * offset
-        size = encoding.chroma_size
+        size = encoding.merge_size
         self._small_cover = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)[..., None]
         self._chroma = cv2.resize(chroma_of(black), size, interpolation=cv2.INTER_AREA)
 

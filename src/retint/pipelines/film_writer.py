@@ -62,10 +62,11 @@ class PartWriter:
         self._file = PartFile(file, self._encoding.describe(), self._encoder.extradata or b"")
         return self
 
-    def write(self, frame: FilmFrame, chroma: Chroma) -> None:
+    def write(self, frame: FilmFrame, chroma: Chroma | None) -> None:
         """Encode a frame.
 
         chroma: (h, w, 2) float32, BT.601's U and V in units of full scale, of the size `Encoding.chroma_size`
+            or `Encoding.merge_size`; None for none
 
         Raises
         ------

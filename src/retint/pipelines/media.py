@@ -12,9 +12,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import av.error
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.filter import Graph
@@ -23,8 +24,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from retint.color import Chroma
 from retint.errors import UnreadableFilmError, UnsupportedInputError
 from retint.images import Pixels
+from retint.pipelines.film_chroma import read_chroma
 from retint.pipelines.film_file import demuxed, opened
 from retint.pipelines.film_info import FilmInfo, describe, is_cover
 from retint.pipelines.film_luma import gray_of, luma_source, read_luma
@@ -44,11 +47,18 @@ class FilmFrame:
     interlaced: bool = False  # its rows are those of two moments,
     top_field_first: bool = False  # and row 0 is of the earlier one
     key: bool = False  # coded without other frames
+    chroma: Chroma | None = None  # (h, w, 2) BT.601's U and V in units of full scale, where it was asked for
 
 
-def gray8(frame: FilmFrame, info: FilmInfo) -> NDArray[np.uint8]:
-    """Return the grey that a network sees: (H, W) uint8 in full range, whatever the film's depth and range."""
-    return gray_of(frame.luma, depth=info.bit_depth, full_range=info.full_range)
+def gray8(frame: FilmFrame, info: FilmInfo, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Return a frame's grey: (H, W) uint8 in full range, whatever the film's depth and range.
+
+    size: width and height, px, to shrink it to; None: as it is
+    """
+    coded = frame.luma
+    if size is not None and size != (coded.shape[1], coded.shape[0]):
+        coded = cast("Pixels", cv2.resize(coded, size, interpolation=cv2.INTER_AREA))
+    return gray_of(coded, depth=info.bit_depth, full_range=info.full_range)
 
 
 def clock(seconds: float) -> str:
@@ -108,13 +118,14 @@ class Film:
         return (*self.info.notes, *counted, *([self._short] if self._short else []))
 
     def frames(
-        self, start: int = 0, *, after_pts: int | None = None, since: float | None = None
+        self, start: int = 0, *, after_pts: int | None = None, since: float | None = None, chroma: bool = False
     ) -> Generator[FilmFrame]:
         """Decode the frames in the order of showing: all, or those behind the one shown at `after_pts`, or `since`.
 
         start: index of the first frame that is yielded
         after_pts: the timestamp of a frame from an earlier run
         since: seconds on the film's own clock (`FilmInfo.seconds`); not with `after_pts`, which says more
+        chroma: with the film's own chroma; a film in grey has none
 
         Those behind `after_pts` are the same, in pixels and timestamps, as in a run over the whole film: decoding
         starts at a key frame before, and counts as right only if the frame shown at `after_pts` comes out on the way.
@@ -136,7 +147,8 @@ class Film:
         for pts, frame in decoded:
             tff = frame.interlaced_frame and self._field_order.top_first(frame)
             luma = read_luma(frame)
-            yield FilmFrame(index, pts, frame.duration, luma, frame.interlaced_frame, tff, frame.key_frame)
+            colours = read_chroma(frame, self.info) if chroma else None
+            yield FilmFrame(index, pts, frame.duration, luma, frame.interlaced_frame, tff, frame.key_frame, colours)
             index += 1
         if whole:
             self._tell_what_lacks(index - start)

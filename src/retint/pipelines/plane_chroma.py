@@ -18,7 +18,7 @@ from retint.color import BLUE, GREEN, GUIDE_RADIUS, GUIDE_SOFTNESS, RED, U_SCALE
 Plane = NDArray[np.float32]
 
 _TINY = np.float32(1e-6)
-_STRIP = 24_000  # px at a time: what is between stays in the processor's cache, and its memory is used again
+_STRIP = 12_000  # px at a time: what is between stays in the processor's cache, and its memory is used again
 _BOX = (2 * GUIDE_RADIUS + 1, 2 * GUIDE_RADIUS + 1)
 
 
@@ -31,13 +31,13 @@ class PlaneChroma:
         width, height = self._size = size
         self._step = max(1, _STRIP // width)
         self._luma = np.empty((height, width), np.uint8)
-        self._planes = np.empty((5, height, width), np.float32)
-        self._scratch = np.empty((6, self._step, width), np.float32)
+        self._planes = np.empty((4, height, width), np.float32)
+        self._scratch = np.empty((5, self._step, width), np.float32)
 
     def __call__(self, gray: NDArray[np.uint8], chroma: Chroma, guide: NDArray[np.uint8]) -> Chroma:
         """Chroma along the edges of the frame.
 
-        gray: (H, W) uint8, the frame's luma, full range
+        gray: (H, W) uint8, the frame's luma, full range, of any size not below that of the planes
         chroma: (h, w, 2) float32, U and V in units of full scale, of a render of any size
         guide: (h, w) uint8, the grey picture that was rendered
 
@@ -47,22 +47,24 @@ class PlaneChroma:
         coarse: Plane = guide.astype(np.float32) * np.float32(1 / 255)
         mean_y = _mean(coarse)
         spread = _mean(coarse * coarse) - mean_y * mean_y + np.float32(GUIDE_SOFTNESS)
-        all_u, all_v, slope_u, slope_v, shrunk = self._planes
-        self._resize(coarse, shrunk)
+        all_u, all_v, slope_u, slope_v = self._planes
         for channel, (out, slopes) in enumerate(((all_u, slope_u), (all_v, slope_v))):
             plane = np.ascontiguousarray(chroma[..., channel])
-            self._resize(plane, out)
-            self._resize(_mean((_mean(coarse * plane) - mean_y * _mean(plane)) / spread), slopes)
-        cv2.resize(gray, self._size, self._luma, interpolation=cv2.INTER_AREA)
+            slope = _mean((_mean(coarse * plane) - mean_y * _mean(plane)) / spread)
+            at_black = np.subtract(plane, slope * coarse, dtype=np.float32)
+            self._resize(at_black, out)
+            self._resize(slope, slopes)
+        if gray.shape[::-1] != self._size:
+            cv2.resize(gray, self._size, self._luma, interpolation=cv2.INTER_AREA)
+            gray = self._luma
         for top in range(0, self._size[1], self._step):
             rows = slice(top, min(top + self._step, self._size[1]))
-            y, detail, *spare = self._scratch[:, : rows.stop - rows.start]
-            np.multiply(self._luma[rows], np.float32(1 / 255), out=y)
-            np.subtract(y, shrunk[rows], out=detail)
+            y, *spare = self._scratch[:, : rows.stop - rows.start]
+            np.multiply(gray[rows], np.float32(1 / 255), out=y)
             u, v = all_u[rows], all_v[rows]
-            u += np.multiply(slope_u[rows], detail, out=spare[0])
-            v += np.multiply(slope_v[rows], detail, out=spare[0])
-            share = _fit(y, u, v, (detail, *spare))
+            u += np.multiply(slope_u[rows], y, out=spare[0])
+            v += np.multiply(slope_v[rows], y, out=spare[0])
+            share = _fit(y, u, v, spare)
             u *= share
             v *= share
         return np.moveaxis(self._planes[:2], 0, -1)
@@ -78,16 +80,15 @@ def _mean(plane: NDArray[np.floating]) -> Plane:
 def _fit(y: Plane, u: Plane, v: Plane, scratch: Sequence[Plane]) -> Plane:
     """How much of the chroma keeps every channel between 0 and 1 at luma `y`: (h, w), 0 to 1.
 
-    scratch: five planes to work in; one of them is returned
+    scratch: four planes to work in; one of them is returned
     """
-    red, blue, green, up, down = scratch
+    red, blue, up, down = scratch
     np.multiply(v, np.float32(1 / V_SCALE), out=red)
     np.multiply(u, np.float32(1 / U_SCALE), out=blue)
-    np.multiply(red, np.float32(-RED / GREEN), out=green)
-    green += np.multiply(blue, np.float32(-BLUE / GREEN), out=up)
+    cv2.addWeighted(red, -RED / GREEN, blue, -BLUE / GREEN, 0, down)  # green
     # Luma weighs the three to 0: one is 0 or more, one 0 or less. A little more of each, for no chroma fits anywhere
-    np.maximum(np.maximum(red, green, out=up), blue, out=up)
-    np.minimum(np.minimum(red, green, out=down), blue, out=down)
+    np.maximum(np.maximum(red, down, out=up), blue, out=up)
+    np.minimum(np.minimum(red, down, out=down), blue, out=down)
     up += _TINY
     np.subtract(_TINY, down, out=down)
     np.divide(np.subtract(1, y, out=red), up, out=up)

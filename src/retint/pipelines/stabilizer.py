@@ -16,7 +16,7 @@ Frames that show the same as the one before (telecine, drawings on twos) count a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import cv2
@@ -35,7 +35,8 @@ State = dict[str, NDArray[Any]]
 
 AUTO_EVERY = 12  # frames from key frame to key frame, at most
 MOST_EVERY = 48  # what may be asked for: all frames between two key frames are held in memory
-LEAST_TRUST = 0.5  # mean trust in the motion since the last key frame; below it a new one is due
+LEAST_TRUST = 0.3  # mean trust in the motion since the last key frame; below it a new one is due
+LIGHT = 8.0  # grey levels: as it is where the mean brightness has changed by more. Renders of a flash are other colours
 SAME = 4.0  # grey levels, mean over 8x8 px: a frame that differs less everywhere shows the same (re-encoded: up to 4)
 SIDE = 160  # px: at which motion is found and chroma is moved. 224 takes twice the time and is no better
 _CELL = 8  # px
@@ -65,9 +66,13 @@ class _Frame:
     picture: Gray  # as it is rendered
     gray: Gray  # as motion is read from it
     copies: int = 1  # frames that show the same, itself included
+    light: float = field(init=False)  # mean grey level
     step: Path | None = None  # to the frame before; None where no motion is needed
     path: Path | None = None  # to the key frame before
     trust: Plane | None = None  # in `path`
+
+    def __post_init__(self) -> None:
+        self.light = float(self.gray.mean())
 
 
 @dataclass
@@ -81,6 +86,10 @@ class _Key:
     gain: float = 1.0
     count: int = 0  # key frames so far in the scene
     copies: int = 1  # not given out yet
+    light: float = field(init=False)  # mean grey level
+
+    def __post_init__(self) -> None:
+        self.light = float(self.gray.mean())
 
 
 class Stabilizer:
@@ -215,6 +224,7 @@ class Stabilizer:
             frame.trust = trust(frame.path, frame.gray, key.gray)
         self._frames.append(frame)
         lost = frame.trust is not None and float(frame.trust.mean()) < LEAST_TRUST
+        lost |= abs(frame.light - key.light) > LIGHT
         if lost or len(self._frames) >= self._every:
             self._close()
 
