@@ -1,3 +1,3 @@
 from __future__ import annotations
 
-from serving import command, inside  # noqa: F401  # fixtures
+from serving import command, inside, networks  # noqa: F401  # fixtures

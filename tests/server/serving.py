@@ -15,12 +15,14 @@ from typing import Any
 
 import httpx
 import numpy as np
+import planted_models as planted
 import pytest
 from PIL import Image
 
 from retint.rendering import Colorizer
 from retint.rendering.fake import FakeNetwork
 from retint.rendering.network import Floats
+from retint.restoration.onnx_models import Models
 from retint.server.run import serve
 from retint.server.settings import Settings
 
@@ -36,6 +38,19 @@ def answer(batch):
     return np.full((len(batch), 2, *batch.shape[2:]), 0.1, np.float32)
 
 retint.rendering.load_colorizer = lambda *a, **k: retint.rendering.Colorizer(FakeNetwork(answer=answer))
+from retint.cli import main
+main(prog_name="retint")
+"""
+
+
+# The command with networks of restoration from the folder NETWORKS, and all else its own.
+PLANTED_DRIVER = """
+import os
+from pathlib import Path
+from retint.restoration.onnx_models import Models
+
+begin = Models.__init__
+Models.__init__ = lambda self, folder=None, **k: begin(self, folder or Path(os.environ["NETWORKS"]), **k)
 from retint.cli import main
 main(prog_name="retint")
 """
@@ -136,6 +151,19 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
         stop()
         thread.join(40)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of planted networks of restoration, which stand in the place of the package's."""
+    folder = planted.all_of_them(tmp_path / "networks")
+    begin = Models.__init__
+
+    def begin_there(self: Models, of: Path | None = None, *, threads: int = 0) -> None:
+        begin(self, of or folder, threads=threads)
+
+    monkeypatch.setattr(Models, "__init__", begin_there)
+    return folder
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The page as it is used: in a headless Chromium, over the real command and the real model."""
+"""The page as it is used: in a headless Chromium, over the real command and the real model.
+
+Networks of restoration are planted ones, to which white is damage.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from typing import Any
 
 import httpx
 import numpy as np
+import planted_models as planted
 import pytest
 from PIL import Image
-from serving import Served, colourfulness, until
+from serving import PLANTED_DRIVER, Served, colourfulness, picture, until
 from small_film import small_film
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -37,9 +41,10 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("page") / "data"
+    networks = planted.all_of_them(data.parent / "networks")
     process = subprocess.Popen(
-        [sys.executable, "-m", "retint", "serve", "--port", "0", "--data", str(data)],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        [sys.executable, "-c", PLANTED_DRIVER, "serve", "--port", "0", "--data", str(data)],
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "NETWORKS": str(networks)},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -243,6 +248,76 @@ def test_a_render_factor_is_chosen_by_eye(visit: Visit):
     page.locator(".card-state", has_text="render factor 18").wait_for()
     page.set_input_files("#files", [sample("coffee")])
     page.locator(".card-state", has_text="600 × 400 · lite, render factor 18").wait_for()
+
+
+def scratched(format: str) -> dict[str, Any]:
+    """A picture with a broad white scratch across it."""
+    with Image.open(io.BytesIO(picture("PNG", size=(480, 320)))) as image:
+        pixels = np.asarray(image.convert("L")).copy()
+    pixels[155:165] = 255
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format)
+    return {"name": f"old.{format[:3].lower()}", "mimeType": f"image/{format.lower()}", "buffer": out.getvalue()}
+
+
+def middles(page: Any) -> tuple[float, float]:
+    """How light the scratch is, left and right, as it is seen."""
+    shot = Image.open(io.BytesIO(page.locator(".compare").first.screenshot())).convert("L")
+    row = np.asarray(shot)[shot.size[1] // 2]
+    return float(row[20 : row.size // 2 - 40].mean()), float(row[row.size // 2 + 40 : -20].mean())
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])  # browsers show no TIFF
+def test_a_photograph_is_restored_and_then_coloured(visit: Visit, format: str):
+    page = visit()
+    page.get_by_text("Settings").click()
+    page.get_by_label("Scratches, creases, spots, holes").check()
+    assert page.locator("#settings-now").inner_text() == "restored · lite · 24"
+    page.set_input_files("#files", [scratched(format)])
+    done(page)
+    assert page.locator(".card-state").inner_text() == "480 × 320 · lite, render factor 24 · damage filled"
+    page.wait_for_timeout(500)
+    before, after = middles(page)
+    assert before > 250 and after < 220, (before, after)
+    assert max(halves(page)) > 2
+    page.select_option("#language", "es")
+    assert page.locator(".card-state").inner_text().endswith(" · daños rellenados")
+
+
+def test_a_photograph_is_restored_and_left_black_and_white(visit: Visit):
+    page = visit()
+    page.get_by_text("Settings").click()
+    only = page.get_by_label("Restore only, without colouring")
+    assert only.is_disabled()  # without anything to restore there would be nothing to do
+    page.get_by_label("Scratches, creases, spots, holes").check()
+    only.check()
+    assert page.locator("#settings-now").inner_text() == "restored"
+    page.set_input_files("#files", [scratched("PNG")])
+    done(page)
+    assert page.locator(".card-state").inner_text() == "480 × 320 · damage filled"
+    page.wait_for_timeout(500)
+    before, after = middles(page)
+    assert before > 250 and after < 220, (before, after)
+    assert max(halves(page)) < 2
+    with page.expect_download() as one:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert one.value.suggested_filename == "old-restored.png"
+    assert colourfulness(Path(one.value.path()).read_bytes()) == 0
+    page.get_by_label("Scratches, creases, spots, holes").uncheck()
+    page.get_by_role("button", name="Do it again").click()
+    page.locator(".card-state", has_text="lite, render factor 24").wait_for()
+
+
+def test_a_film_that_is_to_be_restored_is_refused_until_the_tick_is_gone(visit: Visit, tmp_path: Path):
+    page = visit()
+    page.get_by_text("Settings").click()
+    page.get_by_label("Noise, blur").check()
+    page.set_input_files("#files", str(small_film(tmp_path / "reel.mp4", size=(320, 240))))
+    page.locator("[data-kind=failed] .card-state", has_text="Films are not restored, only photographs.").wait_for()
+    page.get_by_label("Noise, blur").uncheck()
+    page.get_by_role("button", name="Try again").click()
+    page.locator("video").wait_for()
+    page.get_by_role("button", name="Remove", exact=True).click()
 
 
 def test_a_film_shows_its_progress_and_is_cancelled(visit: Visit, served: Served, tmp_path: Path):

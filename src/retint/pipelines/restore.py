@@ -143,9 +143,9 @@ class RestoredPiece:
         if not isinstance(to, Targets):
             return write_photo(after, to, quality=quality, mark=mark)
         if to.mask is not None:
-            write_photo(_mask_photo(self.restored.mask, np.uint8), to.mask, overwrite=overwrite)
+            write_photo(mask_photo(self.restored.mask, np.uint8), to.mask, overwrite=overwrite)
         if to.compare is not None:
-            mask = _mask_photo(self.restored.mask, after.pixels.dtype.type)
+            mask = mask_photo(self.restored.mask, after.pixels.dtype.type)
             panels = side_by_side(self.before, mask, after)
             write_photo(panels, to.compare, quality=quality, overwrite=overwrite, mark=mark)
         if to.result is None:
@@ -196,6 +196,6 @@ class Restoring:
         return RestoredPiece(photo, self._restorer.restore(photo, self._options, self._mask), self._saving)
 
 
-def _mask_photo(mask: Mask, dtype: type[np.uint8 | np.uint16]) -> Photograph:
+def mask_photo(mask: Mask, dtype: type[np.uint8 | np.uint16]) -> Photograph:
     """Black, and white where something was filled."""
     return Photograph(mask.astype(dtype) * np.iinfo(dtype).max, None)

@@ -15,14 +15,22 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 import retint
-from retint.server.fields import film_fields, parse_fields, photo_fields, strip_fields
+from retint.restoration.options import RestoreOptions
+from retint.server.fields import (
+    film_fields,
+    parse_fields,
+    photo_fields,
+    pop_restore_options,
+    restore_fields,
+    strip_fields,
+)
 from retint.server.films import Films
 from retint.server.guard import COOKIE, cookie_of
 from retint.server.job import OVER, Job
 from retint.server.models import Models
 from retint.server.problems import Problem
 from retint.server.settings import Settings
-from retint.server.uploads import Gone, Incoming, receive
+from retint.server.uploads import Gone, Incoming, Upload, receive
 from retint.server.waiting import FileBody, Places, done_for
 from retint.server.work import PhotoTask, Studio, accepted_format
 
@@ -51,24 +59,43 @@ class Api:
     # photographs
 
     async def colorize(self, request: Request) -> Response:
-        format = accepted_format(request.headers.get("accept"))
         fields = photo_fields(self._settings.largest_render_factor)
+
+        def task_of(upload: Upload, format: str | None) -> PhotoTask:
+            values = parse_fields(upload.fields, fields)
+            stages = values.pop("restore", None)
+            restore = None if stages is None else RestoreOptions(stages=stages)
+            return PhotoTask(upload.path, upload.name, format=format, restore=restore, **values)
+
+        return await self._picture(request, task_of)
+
+    async def restore(self, request: Request) -> Response:
+        def task_of(upload: Upload, format: str | None) -> PhotoTask:
+            values = parse_fields(upload.fields, restore_fields())
+            restore = pop_restore_options(values)
+            return PhotoTask(upload.path, upload.name, format=format, restore=restore, colour=False, **values)
+
+        return await self._picture(request, task_of)
+
+    async def _picture(self, request: Request, task_of: Callable[[Upload, str | None], PhotoTask]) -> Response:
+        format = accepted_format(request.headers.get("accept"))
         with self._photo_places.one():
             async with receive(request, self._settings, self._settings.photo_bytes) as upload:
-                task = PhotoTask(upload.path, upload.name, format=format, **parse_fields(upload.fields, fields))
                 picture = await done_for(
                     request,
                     self._studio,
-                    partial(self._studio.colour, task),
+                    partial(self._studio.picture, task_of(upload, format)),
                     self._settings.photo_seconds,
                 )
         headers = {
             "content-disposition": disposition(picture.name),
-            "retint-model": quote(picture.model),
-            "retint-render-factor": str(picture.render_factor),
             "retint-size": f"{picture.width}x{picture.height}",
             "vary": "Accept",
         }
+        if picture.model is not None:
+            headers |= {"retint-model": quote(picture.model), "retint-render-factor": str(picture.render_factor)}
+        if picture.mended is not None:
+            headers["retint-restored"] = json.dumps(picture.mended)
         if picture.notes:
             headers["retint-notes"] = json.dumps(picture.notes)
         return FileBody(picture.content, picture.size, picture.media_type, headers, self._settings)
@@ -93,6 +120,12 @@ class Api:
         fields = film_fields(self._settings.largest_render_factor)
         with self._film_places.one():
             async with receive(request, self._settings, self._settings.film_bytes) as upload:
+                if upload.fields.get("restore"):
+                    raise Problem(
+                        422,
+                        "FilmNotRestored",
+                        f"{upload.name or 'the film'}: is a film, and restore mends photographs; send it without",
+                    )
                 options = parse_fields(upload.fields, fields)
                 job = await anyio.to_thread.run_sync(self._films.add, upload.path, upload.name, options)
         return self._job(job, 201)

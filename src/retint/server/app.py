@@ -60,6 +60,7 @@ class Server:
 
         return [
             Route("/v1/colorize", watched(api.colorize), methods=["POST"]),
+            Route("/v1/restore", watched(api.restore), methods=["POST"]),
             Route("/v1/strip", watched(api.strip), methods=["POST"]),
             Route("/v1/jobs", watched(api.add_job), methods=["POST"]),
             Route("/v1/jobs/{id}", api.job, methods=["GET", "DELETE"]),

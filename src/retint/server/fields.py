@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from retint.restoration.options import STAGES, RestoreOptions, Stage, parse_stages, parse_strength
 from retint.server.problems import Problem
 from retint.server.settings import FACTORS
 
 _MOST_EVERY = 48  # pipelines.stabilizer's, which is not imported for a photograph
+_STAGE = f"({'|'.join(STAGES)})"
+_SHARE = r"(auto|0(\.[0-9]+)?|1(\.0+)?)"
 CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi")
 
 
@@ -56,6 +60,21 @@ def _or_words(number: tuple[dict[str, Any], Callable[[str], int]], *words: str) 
     return {"anyOf": [schema, {"type": "string", "enum": list(words)}]}, parse
 
 
+def _written(pattern: str, parse: Callable[[str], Any], wanted: str) -> tuple[dict[str, Any], Callable[[str], Any]]:
+    """What is written so and so; the schema says it as exactly as it is parsed."""
+
+    def parse_whole(text: str) -> Any:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"wanted {wanted}")
+        return parse(text)
+
+    return {"type": "string", "pattern": f"^({pattern})$"}, parse_whole
+
+
+def _stages(text: str) -> tuple[Stage, ...]:
+    return STAGES if text == "all" else parse_stages(text)
+
+
 def _flag() -> tuple[dict[str, Any], Callable[[str], bool]]:
     said = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
 
@@ -84,7 +103,13 @@ def _name(text: str) -> str:
 
 
 _MODEL = Field("Name of a model, as GET /v1/models lists them.", {"type": "string", "maxLength": 200}, _name)
+_STAGES = _written(
+    f"all|{_STAGE}( *, *{_STAGE})*", _stages, f"all, or some of {', '.join(STAGES)}, with commas between"
+)
 _SECONDS: Mapping[str, Any] = {"type": "number", "minimum": 0, "maximum": 1000000}
+
+
+_QUALITY = Field("Of what is coded with losses. By default the source's, or better.", *_whole(1, 100))
 
 
 def _common(largest: int) -> dict[str, Field]:
@@ -96,14 +121,52 @@ def _common(largest: int) -> dict[str, Field]:
             *_or_words(_whole(FACTORS[0], largest), "auto"),
         ),
         "watermark": Field("A visible mark in a corner. (The metadata always has one.)", *_flag()),
-        "quality": Field("Of what is coded with losses. By default the source's, or better.", *_whole(1, 100)),
+        "quality": _QUALITY,
     }
 
 
 def photo_fields(largest: int) -> dict[str, Field]:
     """Of `POST /v1/colorize`. largest: render factor."""
     compare = Field("Before and after side by side, in place of the result alone.", *_flag())
-    return {**_common(largest), "compare": compare}
+    restore = Field(
+        "Mend it first: all, or some of the stages tone, damage, noise, with commas between. Each does nothing where "
+        "nothing is wrong.",
+        *_STAGES,
+    )
+    return {**_common(largest), "restore": restore, "compare": compare}
+
+
+def restore_fields() -> dict[str, Field]:
+    """Of `POST /v1/restore`."""
+    strength = _written(
+        f"{_SHARE}|{_STAGE}={_SHARE}(,{_STAGE}={_SHARE})*",
+        parse_strength,
+        "auto, 0 to 1, or such as tone=0.5,noise=auto",
+    )
+    return {
+        "stages": Field(
+            "What is mended: tone (fading, yellowing, uneven light), damage (scratches, creases, dust, spots, holes), "
+            "noise (noise, blur, JPEG blocks). By default all.",
+            *_STAGES,
+        ),
+        "strength": Field(
+            "How much: of every stage, or such as tone=0.5,noise=auto. auto, the default, does nothing where nothing "
+            "is wrong.",
+            *strength,
+        ),
+        "grain": Field("keep: it stays in.", *_choice("clean", "keep")),
+        "cast": Field("auto: sepia and yellowed pictures become neutral with stage tone.", *_choice("auto", "keep")),
+        "upscale": Field("Times the size.", *_whole(1, 2)),
+        "quality": _QUALITY,
+        "compare": Field("Before, what was filled, and after side by side, in place of the result alone.", *_flag()),
+    }
+
+
+def pop_restore_options(values: dict[str, Any]) -> RestoreOptions:
+    """Take what says how to restore out of the values of `restore_fields`."""
+    strength: Mapping[Stage, Any] = values.pop("strength", {})
+    chosen = {name: values.pop(name) for name in ("stages", "grain", "cast", "upscale") if name in values}
+    return RestoreOptions(**chosen, **strength)
 
 
 def strip_fields() -> dict[str, Field]:

@@ -26,7 +26,7 @@ class Models:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._files = {Path(file).stem: Path(file) for file in settings.models}
-        self._turns = Turns()
+        self.turns = Turns()
         self._loaded: OrderedDict[str, Colorizer] = OrderedDict()
         self._lock = threading.Lock()
         self._warm = threading.Event()
@@ -53,7 +53,7 @@ class Models:
                     self._loaded.popitem(last=False)
                 model = self._files.get(name, name)
                 loaded = load_colorizer(model, device=self._settings.device, offline=True)
-                self._loaded[name] = Colorizer(SharedNetwork(loaded.network, self._turns))
+                self._loaded[name] = Colorizer(SharedNetwork(loaded.network, self.turns))
             self._loaded.move_to_end(name)
             return self._loaded[name]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import retint
-from retint.server.fields import Field, film_fields, photo_fields, strip_fields
+from retint.server.fields import Field, film_fields, photo_fields, restore_fields, strip_fields
 from retint.server.problems import MEDIA_TYPE
 from retint.server.settings import Settings
 from retint.server.uploads import FILE_FIELD
@@ -41,7 +41,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         "info": {
             "title": "retint",
             "version": retint.__version__,
-            "summary": "Colours old photographs and films.",
+            "summary": "Colours and restores old photographs, and colours films.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "security": security,
@@ -52,6 +52,14 @@ def describe(settings: Settings) -> dict[str, Any]:
                     {200: {"description": "In colour.", "headers": _PICTURE_HEADERS, "content": picture}},
                     (400, 406, 408, 413, 415, 422, 429, 503, 507),
                     _form("A photograph.", photo_fields(largest)),
+                )
+            },
+            "/v1/restore": {
+                "post": _operation(
+                    "Mend a photograph without colouring it: file in, file out.",
+                    {200: {"description": "Mended.", "headers": _RESTORED_HEADERS, "content": picture}},
+                    (400, 406, 408, 413, 415, 422, 429, 503, 507),
+                    _form("A photograph.", restore_fields()),
                 )
             },
             "/v1/strip": {
@@ -183,11 +191,15 @@ def _or_none(kind: str) -> dict[str, Any]:
 
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 _STRING, _INTEGER, _NUMBER, _BOOLEAN = ({"type": kind} for kind in ("string", "integer", "number", "boolean"))
+_RESTORED_HEADERS = {
+    "Retint-Size": _header("Width and height in px, such as 1024x768."),
+    "Retint-Notes": _header("What reading or writing dropped or changed: a JSON array of sentences."),
+    "Retint-Restored": _header("What was mended, where that was asked for: a JSON array, empty if nothing was wrong."),
+}
 _PICTURE_HEADERS = {
     "Retint-Model": _header("The model that coloured it."),
     "Retint-Render-Factor": _header("The render factor."),
-    "Retint-Size": _header("Width and height in px, such as 1024x768."),
-    "Retint-Notes": _header("What reading or writing dropped or changed: a JSON array of sentences."),
+    **_RESTORED_HEADERS,
 }
 _SCHEMAS: dict[str, Any] = {
     "Problem": _object(

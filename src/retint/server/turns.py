@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +19,12 @@ from retint.rendering.colorizer import AT_ONCE
 from retint.rendering.network import Floats, Network, NetworkInfo
 
 
+class _Turn:
+    """A place in the queue."""
+
+
 @dataclass(eq=False)
-class _Ask:
+class _Ask(_Turn):
     network: Network
     batch: Floats
     done: bool = False
@@ -30,7 +36,7 @@ class _Ask:
 class Turns:
     """Those who wait for a device. Thread-safe."""
 
-    _waiting: deque[_Ask] = field(default_factory=deque[_Ask])
+    _waiting: deque[_Turn] = field(default_factory=deque[_Turn])
     _busy: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -58,12 +64,30 @@ class Turns:
         assert ask.result is not None
         return ask.result
 
+    @contextmanager
+    def one(self) -> Generator[None]:
+        """A turn for other work than a network's run."""
+        turn = _Turn()
+        with self._changed:
+            self._waiting.append(turn)
+            self._changed.wait_for(lambda: not self._busy and self._waiting[0] is turn)
+            self._busy = True
+            self._waiting.popleft()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
     def _group(self, first: _Ask) -> list[_Ask]:
         """Take `first` from the queue, and what can go with it."""
         group = [first]
         if first.network.info.device != "cpu":
             room = AT_ONCE - len(first.batch)
             for ask in list(self._waiting)[1:]:
+                if not isinstance(ask, _Ask):
+                    continue
                 fits = ask.network is first.network and ask.batch.shape[1:] == first.batch.shape[1:]
                 if fits and len(ask.batch) <= room and _fits(first, sum(len(one.batch) for one in [*group, ask])):
                     group.append(ask)

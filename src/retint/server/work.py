@@ -16,19 +16,23 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from PIL import Image
 
+import retint.weights
 from retint.errors import RetintError
-from retint.images import FORMATS, Photograph, read_photo, result_format, write_photo
+from retint.images import FORMATS, Mark, Photograph, read_photo, result_format, write_photo
 from retint.images.tones import to_8_bit
-from retint.pipelines.inputs import COMPARE_ENDING, RESULT_ENDING
+from retint.pipelines.inputs import COMPARE_ENDING, RESTORED_ENDING, RESULT_ENDING
 from retint.pipelines.photo import as_source, recognise, recognise_film, side_by_side
 from retint.pipelines.room import MOST_PHOTOS, Room
 from retint.rendering.memory import cores_available
 from retint.server.models import Models
 from retint.server.problems import Problem, problem_of
+from retint.server.restoring import Restoring
 from retint.server.settings import MIB, Settings
 
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
+    from retint.restoration.options import RestoreOptions
+    from retint.restoration.photo import Restored
 
 Result = TypeVar("Result")
 
@@ -36,6 +40,8 @@ _IN_MEMORY = 8 * MIB  # of a result; a larger one waits on the disk for its clie
 _STRIP_SIDE = 480  # px, of the pictures to choose from
 _STRIP_SHARES = (1 / 2, 3 / 4, 1.0, 3 / 2, 2.0)  # of the model's render factor
 _USUAL_SECONDS = 1.0  # of a photograph, before any was timed
+
+_PACKAGE = str(Path(str(retint.weights.__file__)).parent)  # where networks of restoration lie, which is not for outside
 
 # Advice that is for who calls the library, and what it is for who posts a file
 _WORDS = {
@@ -58,7 +64,7 @@ class Dropped(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True)
 class PhotoTask:
-    """One photograph to colour."""
+    """One photograph to restore, to colour, or both."""
 
     path: Path
     name: str  # that its sender gave it
@@ -68,6 +74,8 @@ class PhotoTask:
     quality: int | None = None
     compare: bool = False
     format: str | None = None  # Pillow's name; None: the photograph's own
+    restore: RestoreOptions | None = None  # None: nothing is mended
+    colour: bool = True
 
     @property
     def shown(self) -> str:
@@ -76,26 +84,28 @@ class PhotoTask:
 
 @dataclass(frozen=True)
 class Picture:
-    """A coloured photograph, encoded."""
+    """A result, encoded."""
 
     content: IO[bytes]  # stands at 0; without a name on the disk, so it is gone when it is closed
     size: int
     media_type: str
     name: str  # to offer it under
-    model: str
-    render_factor: int
     width: int
     height: int
     notes: tuple[str, ...]
+    model: str | None = None  # that coloured it; None: it was not coloured
+    render_factor: int | None = None
+    mended: tuple[str, ...] | None = None  # what was done, in words; None: nobody asked for it
 
 
 class Studio:
-    """Colours photographs in a few threads. What they render goes one by one (`turns`)."""
+    """Restores and colours photographs in a few threads. What they render goes one by one (`turns`)."""
 
     def __init__(self, settings: Settings, models: Models) -> None:
         self._settings = settings
         self.models = models
         self._room = Room()
+        self._restoring = Restoring(models.turns)
         # one reads or writes while another renders; more than there are cores get in each other's way
         self._count = min(max(cores_available(), 2), MOST_PHOTOS)
         self._workers = ThreadPoolExecutor(self._count, "retint-photo")
@@ -127,72 +137,100 @@ class Studio:
     def stop(self) -> None:
         """Take nothing more on, and let the threads end."""
         self._room.close()
+        self._restoring.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     # in a worker's thread
 
-    def colour(self, task: PhotoTask, dropped: threading.Event) -> Picture:
-        """Raises Problem, Dropped."""
+    def picture(self, task: PhotoTask, dropped: threading.Event) -> Picture:
+        """What the task asks for. Raises Problem, Dropped."""
         try:
-            return self._with_photo(task, dropped, lambda photo: self._colour(task, photo, dropped))
+            return self._with_photo(task, dropped, lambda photo: self._picture(task, photo, dropped))
         except RetintError as error:
-            raise problem_of(error, {str(task.path): task.shown, **_WORDS}) from error
+            raise _told(error, task) from error
 
     def strip(self, task: PhotoTask, dropped: threading.Event) -> list[dict[str, Any]]:
         """The picture at five render factors, small: what `POST /v1/strip` says. Raises Problem, Dropped."""
         try:
             return self._with_photo(task, dropped, lambda photo: self._strip(task, photo, dropped))
         except RetintError as error:
-            raise problem_of(error, {str(task.path): task.shown, **_WORDS}) from error
+            raise _told(error, task) from error
 
     def _with_photo(self, task: PhotoTask, dropped: threading.Event, work: Callable[[Photograph], Result]) -> Result:
-        self.models.require(task.model)
+        if task.colour:
+            self.models.require(task.model)
         kind = recognise_film(task.path, task.shown)
         if kind is not None:
             raise Problem(
                 415, "IsFilm", f"{task.shown}: is a film ({kind}) and no photograph; POST /v1/jobs colours films"
             )
         recognise(task.path, task.shown)
-        held = self._room.enter()
+        room = self._room if task.restore is None else self._restoring.room
+        held = room.enter()
         try:
             if dropped.is_set():
                 raise Dropped
             with task.path.open("rb") as file:
                 source = as_source(file.read(), task.shown)
             photo = read_photo(source, max_pixels=self._settings.photo_pixels)
-            held = self._room.correct(held, photo.width * photo.height)
+            held = room.correct(held, _pixels_of(task, photo, self._settings.photo_pixels))
             return work(photo)
         finally:
-            self._room.leave(held)
+            room.leave(held)
 
-    def _colour(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> Picture:
-        format = task.format or result_format(photo.format)
-        colorizer = self.models.get(task.model)
-        if dropped.is_set():
-            raise Dropped
-        factor = colorizer.resolve_render_factor(task.render_factor, (photo.width, photo.height))
-        after = colorizer.colorize(photo, factor, watermark=task.watermark)
+    def _picture(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> Picture:
+        restored = self._restored(task, photo, dropped)
+        after = photo if restored is None else restored.photo
+        marks: list[Mark] = [] if restored is None else [restored.findings.mark]
+        colorizer, factor = self.models.get(task.model) if task.colour else None, None
+        if colorizer is not None:
+            if dropped.is_set():
+                raise Dropped
+            factor = colorizer.resolve_render_factor(task.render_factor, (photo.width, photo.height))
+            after = colorizer.colorize(after, factor, watermark=task.watermark)
+            marks.append(colorizer.mark)
         if task.compare:
-            after = side_by_side(photo, after)
+            after = _compared(photo, restored, after, coloured=task.colour)
+        ending = COMPARE_ENDING if task.compare else RESULT_ENDING if task.colour else RESTORED_ENDING
+        return self._encoded(
+            task,
+            after,
+            marks,
+            ending,
+            model=None if colorizer is None else colorizer.name,
+            render_factor=factor,
+            mended=None if restored is None else restored.findings.changed,
+        )
+
+    def _restored(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> Restored | None:
+        if task.restore is None:
+            return None
+
+        def check() -> None:
+            if dropped.is_set():
+                raise Dropped
+
+        return self._restoring.restorer(task.restore, check).restore(photo, task.restore)
+
+    def _encoded(self, task: PhotoTask, after: Photograph, marks: list[Mark], ending: str, **said: Any) -> Picture:
+        format = task.format or result_format(after.format)
         content = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._settings.data / "incoming"))  # noqa: SIM115
         try:
-            notes = write_photo(after, content, format=format, quality=task.quality, mark=colorizer.mark)  # pyright: ignore[reportArgumentType]
+            notes = write_photo(after, content, format=format, quality=task.quality, mark=marks)  # pyright: ignore[reportArgumentType]
             size = content.tell()
             content.seek(0)
         except BaseException:
             content.close()
             raise
-        ending = COMPARE_ENDING if task.compare else RESULT_ENDING
         return Picture(
             content=content,  # pyright: ignore[reportArgumentType]
             size=size,
             media_type=MEDIA_TYPES[format],
             name=(Path(task.name).stem or "photograph") + ending + FORMATS[format].suffixes[0],
-            model=colorizer.name,
-            render_factor=factor,
             width=after.width,
             height=after.height,
             notes=(*after.notes, *notes),
+            **said,
         )
 
     def _strip(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> list[dict[str, Any]]:
@@ -216,6 +254,35 @@ class Studio:
                 }
             )
         return strip
+
+
+def _told(error: RetintError, task: PhotoTask) -> Problem:
+    return problem_of(error, {str(task.path): task.shown, _PACKAGE: "the server's package", **_WORDS})
+
+
+def _pixels_of(task: PhotoTask, photo: Photograph, most: int) -> int:
+    """How many px the larger of the photograph and its result has. Raises Problem (422) for more than `most`."""
+    times = 1 if task.restore is None else task.restore.upscale
+    pixels = photo.width * photo.height * times**2
+    if pixels > most:
+        raise Problem(
+            422,
+            "WrongOption",
+            f"upscale: {times} makes {photo.width * times} x {photo.height * times} px of it, and at most "
+            f"{most / 1e6:g} megapixels are wanted; leave it out",
+        )
+    return pixels
+
+
+def _compared(photo: Photograph, restored: Restored | None, after: Photograph, *, coloured: bool) -> Photograph:
+    """As the command's comparisons: what was filled, or what was coloured, stands between before and after."""
+    if restored is None:
+        return side_by_side(photo, after)
+    if coloured:
+        return side_by_side(photo, restored.photo, after)
+    from retint.pipelines.restore import mask_photo
+
+    return side_by_side(photo, mask_photo(restored.mask, after.pixels.dtype.type), after)
 
 
 def strip_factors(colorizer: Colorizer, largest: int) -> list[int]:

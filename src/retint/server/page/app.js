@@ -31,11 +31,16 @@ let models = [];
 
 const model = () => models.find((one) => one.name === at("model").value);
 
+const stages = () => ["tone", "damage", "noise"].filter((stage) => at(`restore-${stage}`).checked);
+
+// As the API's fields, but for `only`: restore, and leave the colours
 function options() {
   return {
     model: at("model").value || null,
     render_factor: at("factor-own").checked ? null : at("factor").value,
     watermark: at("watermark").checked ? true : null,
+    restore: stages().join(",") || null,
+    only: stages().length > 0 && at("restore-only").checked,
   };
 }
 
@@ -46,7 +51,10 @@ function showSettings() {
   const factor = at("factor-own").checked ? (usual ?? "") : at("factor").value;
   at("factor-now").textContent = factor;
   at("model-about").textContent = chosen ? sayModel(chosen) : "";
-  at("settings-now").textContent = chosen ? `${chosen.name} · ${factor}` : "";
+  const { restore, only } = options();
+  at("restore-only").disabled = !restore;
+  const parts = [restore && say("restoreNow"), !only && chosen && `${chosen.name} · ${factor}`];
+  at("settings-now").textContent = parts.filter(Boolean).join(" · ");
 }
 
 async function loadModels() {
@@ -140,7 +148,7 @@ const page = {
 
   isFilm(card) {
     const film = add(new FilmCard(card.name, page), card);
-    film.colour(card.file, options());
+    film.colour(card.file);
   },
 
   isPhotograph(card, file) {
@@ -164,7 +172,7 @@ function add(card, inPlaceOf = null) {
 function take(files) {
   for (const file of files) {
     const isFilm = file.type.startsWith("video/") || FILMS.test(file.name);
-    if (isFilm) add(new FilmCard(file.name, page)).colour(file, options());
+    if (isFilm) add(new FilmCard(file.name, page)).colour(file);
     else add(new PhotoCard(file, page)).colour(options());
   }
   if (files.length) at("results").scrollIntoView({ block: "start", behavior: "smooth" });

@@ -2,7 +2,7 @@
 
 import { compareFilm, comparePhotos } from "/page/compare.js";
 import { ask, post, Problem } from "/page/requests.js";
-import { onLanguage, say, sayProblem, sayTime } from "/page/words.js";
+import { onLanguage, say, sayMended, sayProblem, sayTime } from "/page/words.js";
 
 // What browsers show by themselves. Of other kinds a JPEG is shown, and the download is made in the file's own kind.
 const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/bmp"];
@@ -23,10 +23,10 @@ export function save(address, name) {
   link.remove();
 }
 
-function resultName(name, type) {
+function resultName(name, ending, type) {
   const endings = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/avif": ".avif" };
   const dot = name.lastIndexOf(".");
-  return `${dot > 0 ? name.slice(0, dot) : name}-color${endings[type] ?? ""}`;
+  return `${dot > 0 ? name.slice(0, dot) : name}${ending}${endings[type] ?? ""}`;
 }
 
 class Card {
@@ -116,6 +116,12 @@ export class PhotoCard extends Card {
     this.picture(still);
   }
 
+  // To send: where, and what. options: as the page's
+  request(options) {
+    const { restore, only, ...colour } = options;
+    return only ? ["/v1/restore", this.form({ stages: restore })] : ["/v1/colorize", this.form({ ...colour, restore })];
+  }
+
   form(options) {
     const form = new FormData();
     for (const [name, value] of Object.entries(options)) if (value !== null) form.append(name, value);
@@ -123,7 +129,7 @@ export class PhotoCard extends Card {
     return form;
   }
 
-  // Resolves when it is done, failed or cancelled. options: as the API's fields
+  // Resolves when it is done, failed or cancelled. options: as the page's
   async colour(options) {
     this.options = options;
     this.stopping = new AbortController();
@@ -138,32 +144,47 @@ export class PhotoCard extends Card {
 
   async send() {
     const own = SHOWN.includes(this.file.type) ? "*/*" : "image/jpeg";
-    const request = await post("/v1/colorize", this.form(this.options), {
+    const { restore, only } = this.options;
+    const work = only ? "restoring" : restore ? "restoringColouring" : "colouring";
+    const request = await post(...this.request(this.options), {
       accept: own,
       signal: this.stopping.signal,
       onUpload: (share) =>
-        this.show("working", () => (share < 1 ? say("sending", Math.round(share * 100)) : say("colouring")), share < 1 ? share : null),
+        this.show("working", () => (share < 1 ? say("sending", Math.round(share * 100)) : say(work)), share < 1 ? share : null),
       onBusy: (seconds) => this.show("working", () => say("busy", seconds)),
     });
     const type = request.getResponseHeader("Content-Type");
     const [width, height] = request.getResponseHeader("Retint-Size").split("x");
-    const model = decodeURIComponent(request.getResponseHeader("Retint-Model"));
+    const model = decodeURIComponent(request.getResponseHeader("Retint-Model") ?? "");
     const factor = request.getResponseHeader("Retint-Render-Factor");
+    const mended = JSON.parse(request.getResponseHeader("Retint-Restored") ?? "null");
+    if (restore && own !== "*/*") await this.showBefore();
     this.release();
     this.blob = request.response;
     this.exact = own === "*/*"; // the blob is what a download gives
-    this.resultName = resultName(this.name, type);
+    this.resultName = resultName(this.name, only ? "-restored" : "-color", type);
     this.after = URL.createObjectURL(this.blob);
     this.picture(comparePhotos(this.name, this.before, this.after));
     this.notes(JSON.parse(request.getResponseHeader("Retint-Notes") ?? "[]"));
     this.actions(
       ["download", () => this.download(), "primary"],
-      ["byEye", () => this.page.byEye(this)],
-      ["again", () => this.colour(this.page.options())],
+      ...(only ? [] : [["byEye", () => this.page.byEye(this)]]),
+      [only ? "anew" : "again", () => this.colour(this.page.options())],
       ["remove", () => this.remove(), "plain"],
     );
-    this.show("done", () => say("done", width, height, model, factor));
+    this.show("done", () => {
+      const size = only ? say("doneSize", width, height) : say("done", width, height, model, factor);
+      return mended === null ? size : `${size} · ${sayMended(mended)}`;
+    });
     announce(say("saidDone", this.name));
+  }
+
+  // What the browser does not show, restored not at all: as a JPEG. The grey of the result would not be what was there.
+  async showBefore() {
+    const form = this.form({ stages: "tone", strength: "0", cast: "keep" });
+    const request = await post("/v1/restore", form, { accept: "image/jpeg", signal: this.stopping.signal });
+    URL.revokeObjectURL(this.before);
+    this.before = URL.createObjectURL(request.response);
   }
 
   cancel() {
@@ -174,7 +195,7 @@ export class PhotoCard extends Card {
 
   async result() {
     if (this.exact) return { name: this.resultName, blob: this.blob };
-    const request = await post("/v1/colorize", this.form(this.options)); // now in the photograph's own kind
+    const request = await post(...this.request(this.options)); // now in the photograph's own kind
     const said = request.getResponseHeader("Content-Disposition");
     return { name: decodeURIComponent(said.split("filename*=UTF-8''")[1]), blob: request.response };
   }
@@ -208,7 +229,8 @@ export class FilmCard extends Card {
     this.stretch = -1;
   }
 
-  async colour(file, options) {
+  async colour(file) {
+    const { only, ...options } = this.page.options();
     this.stopping = new AbortController();
     this.actions(["cancel", () => this.remove(), "plain"]);
     const form = new FormData();
@@ -225,7 +247,7 @@ export class FilmCard extends Card {
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.code === "IsPhotograph") this.page.isPhotograph(this, file);
-      else this.fail(error, () => this.colour(file, options));
+      else this.fail(error, () => this.colour(file));
     }
   }
 

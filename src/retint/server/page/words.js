@@ -19,6 +19,13 @@ export const words = {
     factor: "Render factor",
     factorOwn: "the model's own",
     factorHint: "How finely the network looks. Higher is not better: try a few by eye at any result.",
+    restore: "Restore photographs",
+    restoreTone: "Faded, yellowed, uneven light",
+    restoreDamage: "Scratches, creases, spots, holes",
+    restoreNoise: "Noise, blur",
+    restoreOnly: "Restore only, without colouring",
+    restoreHint: "Before they are coloured. Each does nothing where nothing is wrong.",
+    restoreNow: "restored",
     more: "More",
     watermark: "Visible watermark",
     watermarkHint: "The file's metadata always says that a machine made the colours.",
@@ -43,8 +50,13 @@ export const words = {
     queued: "Waiting",
     sending: (share) => `Sending, ${share} %`,
     colouring: "Colouring …",
+    restoring: "Restoring …",
+    restoringColouring: "Restoring and colouring …",
     busy: (seconds) => `The server is busy; trying again in ${seconds} s`,
     done: (width, height, model, factor) => `${width} × ${height} · ${model}, render factor ${factor}`,
+    doneSize: (width, height) => `${width} × ${height}`,
+    nothingMended: "nothing needed restoring",
+    mended: {},
     filmWaiting: (before) => (before ? `Waiting: ${before} before it` : "Starting …"),
     filmRunning: (scene, frames, of) => `Scene ${scene} · frame ${frames}${of ? ` of ${of}` : ""}`,
     filmLeft: (seconds) => ` · ${seconds} left`,
@@ -63,6 +75,7 @@ export const words = {
     download: "Download",
     byEye: "Choose by eye …",
     again: "Colour again",
+    anew: "Do it again",
     resume: "Go on",
     retry: "Try again",
     remove: "Remove",
@@ -73,6 +86,7 @@ export const words = {
     pasted: "pasted picture",
     // problems, where the server's own words would not do
     Offline: "The server cannot be reached. Is retint serve still running?",
+    FilmNotRestored: "Films are not restored, only photographs. Take the ticks at Restore photographs away, and try again.",
     Fault: "Something went wrong on the server. Its log says what.",
     zipTooLarge: "More than 4 GB do not fit into one zip; download them one by one.",
   },
@@ -94,6 +108,13 @@ export const words = {
     factor: "Factor de render",
     factorOwn: "el propio del modelo",
     factorHint: "Con qué finura mira la red. Más no es mejor: pruébalo a ojo en cualquier resultado.",
+    restore: "Restaurar fotografías",
+    restoreTone: "Desvaídas, amarillentas, luz desigual",
+    restoreDamage: "Rayas, pliegues, manchas, huecos",
+    restoreNoise: "Ruido, desenfoque",
+    restoreOnly: "Solo restaurar, sin colorear",
+    restoreHint: "Antes de colorear. Nada cambia donde nada está mal.",
+    restoreNow: "restaurada",
     more: "Más",
     watermark: "Marca de agua visible",
     watermarkHint: "Los metadatos del archivo siempre dicen que los colores los puso una máquina.",
@@ -122,8 +143,19 @@ export const words = {
     queued: "En espera",
     sending: (share) => `Enviando, ${share} %`,
     colouring: "Coloreando …",
+    restoring: "Restaurando …",
+    restoringColouring: "Restaurando y coloreando …",
     busy: (seconds) => `El servidor está ocupado; se intenta de nuevo en ${seconds} s`,
     done: (width, height, model, factor) => `${width} × ${height} · ${model}, factor de render ${factor}`,
+    doneSize: (width, height) => `${width} × ${height}`,
+    nothingMended: "no hacía falta restaurar nada",
+    // by the server's words
+    mended: {
+      "damage filled": "daños rellenados",
+      "noise, blur and blocks mended": "ruido, desenfoque y bloques corregidos",
+      "tone corrected": "tono corregido",
+      "cast taken out": "tinte eliminado",
+    },
     filmWaiting: (before) => (before ? `En espera: ${before} antes` : "Empezando …"),
     filmRunning: (scene, frames, of) => `Escena ${scene} · fotograma ${frames}${of ? ` de ${of}` : ""}`,
     filmLeft: (seconds) => ` · quedan ${seconds}`,
@@ -142,6 +174,7 @@ export const words = {
     download: "Descargar",
     byEye: "Elegir a ojo …",
     again: "Colorear de nuevo",
+    anew: "Hacerlo de nuevo",
     resume: "Continuar",
     retry: "Intentar de nuevo",
     remove: "Quitar",
@@ -151,6 +184,7 @@ export const words = {
     saidRemoved: (name) => `${name} se ha quitado`,
     pasted: "imagen pegada",
     Offline: "No se puede contactar con el servidor. ¿Sigue funcionando retint serve?",
+    FilmNotRestored: "Las películas no se restauran, solo las fotografías. Quita las marcas en Restaurar fotografías y vuelve a intentarlo.",
     Fault: "Algo falló en el servidor. Su registro dice qué.",
     zipTooLarge: "Más de 4 GB no caben en un zip; descárgalos uno por uno.",
     // problems by their code; the server says them in English
@@ -184,6 +218,12 @@ export function say(key, ...values) {
 export function sayProblem(problem) {
   const own = words[language][problem.code];
   return own ?? problem.detail;
+}
+
+// What was restored, from the server's words
+export function sayMended(done) {
+  if (done.length === 0) return say("nothingMended");
+  return done.map((what) => words[language].mended[what] ?? what).join(", ");
 }
 
 export function sayModel({ name, about }) {
