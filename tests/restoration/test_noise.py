@@ -21,6 +21,7 @@ from retint.restoration.noise import (
     mended,
     noise_level,
     residual_of,
+    sharpness,
     specks,
 )
 from retint.restoration.onnx_models import Models
@@ -90,21 +91,23 @@ def test_the_residual_is_what_the_restorer_would_change(folder: Path):
 
 def test_the_strongest_evidence_counts():
     gate = NoiseGate(noise=(2, 4), specks=(0.1, 0.2), blocks=(1, 2))
-    assert gate.strength(Evidence(0, 0, 0)) == 0
-    assert gate.strength(Evidence(2, 0.1, 1)) == 0
-    assert gate.strength(Evidence(3, 0, 0)) == 0.5
-    assert gate.strength(Evidence(3, 0, 1.8)) == pytest.approx(0.8)
-    assert gate.strength(Evidence(0, 0.3, 0)) == 1
-    assert chosen_strength(Evidence(9, 9, 9), 0.25, gate) == 0.25
-    assert chosen_strength(Evidence(9, 9, 9), "auto", gate) == 1
+    assert gate.strength(Evidence(0, 0, 0, 2.0)) == 0
+    assert gate.strength(Evidence(2, 0.1, 1, 2.0)) == 0
+    assert gate.strength(Evidence(3, 0, 0, 2.0)) == 0.5
+    assert gate.strength(Evidence(3, 0, 1.8, 2.0)) == pytest.approx(0.8)
+    assert gate.strength(Evidence(0, 0.3, 0, 2.0)) == 1
+    assert gate.strength(Evidence(0, 0, 0, gate.sharpness[1])) == 1
+    assert gate.strength(Evidence(0, 0, 0, sum(gate.sharpness) / 2)) == pytest.approx(0.5)
+    assert chosen_strength(Evidence(9, 9, 9, 2.0), 0.25, gate) == 0.25
+    assert chosen_strength(Evidence(9, 9, 9, 2.0), "auto", gate) == 1
 
 
 def test_a_small_change_may_be_free():
     gate = NoiseGate(free=1.5)
-    assert gate.strength(Evidence(0, 0, 0, residual=0.5)) == 1
-    assert gate.strength(Evidence(0, 0, 0, residual=6.0)) == 0.25
-    assert gate.strength(Evidence(9, 0, 0, residual=6.0)) == 1
-    assert NoiseGate().strength(Evidence(0, 0, 0, residual=0.5)) == 0
+    assert gate.strength(Evidence(0, 0, 0, 2.0, residual=0.5)) == 1
+    assert gate.strength(Evidence(0, 0, 0, 2.0, residual=6.0)) == 0.25
+    assert gate.strength(Evidence(9, 0, 0, 2.0, residual=6.0)) == 1
+    assert NoiseGate().strength(Evidence(0, 0, 0, 2.0, residual=0.5)) == 0
 
 
 def test_salt_and_pepper_are_specks_and_edges_are_none():
@@ -145,3 +148,15 @@ def test_grain_of_nothing_is_nothing(folder: Path):
     whole = mended(edges, NONE, model, 1.0).astype(int)
     kept = mended(edges, NONE, model, 1.0, grain="keep", noise=0.0).astype(int)
     assert np.array_equal(whole, kept)
+
+
+def test_blur_lowers_sharpness_and_contrast_does_not():
+    rng = np.random.default_rng(0)
+    detail = cv2.GaussianBlur(rng.random((200, 300)).astype(np.float32), (0, 0), 0.8)
+    detail = (detail - detail.mean()) / detail.std()
+    sharp, faint = ((128 + scale * detail).clip(0, 255) for scale in (40, 10))
+    soft = cv2.GaussianBlur(sharp, (0, 0), 2.5)
+    found = [sharpness((picture * 257).astype(np.uint16)) for picture in (sharp, faint, soft)]
+    assert found[0] == pytest.approx(found[1], rel=0.02)
+    assert found[2] < 0.6 and found[0] > 1.0
+    assert sharpness(np.full((64, 64), 30000, np.uint16)) >= 1.5, "an empty picture is not blurred"

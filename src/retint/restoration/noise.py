@@ -24,6 +24,8 @@ _GRAIN_REACH = 16  # px that the filter of grain looks around itself: eight of i
 _FLATTEST = 0.05  # share of the squares that noise is measured in
 _OF_FLATTEST = 0.87  # of white noise's deviation, that it has in the flattest squares: 64 numbers each
 _SPECK = 45  # levels of 255
+_CONTENT = 0.5  # levels of 255 a px: root mean square of the gradient under which a picture is empty
+_SHARP = 2.0
 _EDGE = 16  # levels of 255: larger steps are edges of things, and count as this
 
 
@@ -34,6 +36,7 @@ class Evidence:
     noise: float  # deviation, levels of 255, in the flattest parts of the picture
     specks: float  # share of single pixels that stand out, as salt and pepper do
     blocks: float  # how much steps at the borders of 8 x 8 px blocks exceed those within, levels of 255
+    sharpness: float  # of its finest detail: see `sharpness`
     residual: float | None = None  # root mean square of what the restorer would change, levels of 255
 
 
@@ -48,6 +51,8 @@ class NoiseGate:
     noise: tuple[float, float] = (2.0, 5.0)
     specks: tuple[float, float] = (0.001, 0.003)
     blocks: tuple[float, float] = (1.2, 2.0)
+    # of blurred ones 95 in 100 are below 1.05, of clean ones above 1.4
+    sharpness: tuple[float, float] = (1.3, 1.05)
     free: float = 0.0  # levels of 255, root mean square, that the restorer may change without any evidence
 
     def strength(self, evidence: Evidence) -> float:
@@ -56,8 +61,9 @@ class NoiseGate:
             (evidence.noise, self.noise),
             (evidence.specks, self.specks),
             (evidence.blocks, self.blocks),
+            (evidence.sharpness, self.sharpness),
         )
-        found = max(float(np.clip((value - low) / max(high - low, 1e-9), 0, 1)) for value, (low, high) in ramps)
+        found = max(float(np.clip((value - low) / (high - low), 0, 1)) for value, (low, high) in ramps)
         if evidence.residual is None:
             return found
         return max(found, min(1.0, self.free / max(evidence.residual, 1e-9)))
@@ -125,13 +131,32 @@ def _grid_steps(luma: Luma) -> float:
     return float(means.max() - np.median(means))
 
 
+def sharpness(luma: Luma) -> float:
+    """Root mean square of the Laplacian over that of the gradient: about 2 of a sharp picture, under 1 of a soft one.
+
+    Both grow alike with contrast. A picture without content counts as sharp: there is nothing to mend in it.
+    """
+    second = first = 0.0
+    for rows in strips(len(luma)):
+        top, bottom = max(rows.start - 1, 0), min(rows.stop + 1, len(luma))
+        part = luma[top:bottom].astype(np.float32) / 257
+        own = slice(rows.start - top, rows.stop - top)
+        second += float((np.asarray(cv2.Laplacian(part, cv2.CV_32F))[own].astype(np.float64) ** 2).sum())
+        for x, y in ((1, 0), (0, 1)):
+            slope = np.asarray(cv2.Scharr(part, cv2.CV_32F, x, y, scale=1 / 32))[own]
+            first += float((slope.astype(np.float64) ** 2).sum())
+    if first / luma.size < _CONTENT**2:
+        return _SHARP
+    return float(np.sqrt(second / first))
+
+
 def evidence_of(luma: Luma, mask: Mask, model: OnnxModel | None = None) -> Evidence:
     """Look at the picture; and, with `model`, at what the restorer would do to it.
 
     mask: damage, (H, W), which is no evidence of noise
     """
     residual = None if model is None else residual_of(luma, mask, model)
-    return Evidence(noise_level(luma), specks(luma, mask), blockiness(luma), residual)
+    return Evidence(noise_level(luma), specks(luma, mask), blockiness(luma), sharpness(luma), residual)
 
 
 def residual_of(luma: Luma, mask: Mask, model: OnnxModel) -> float:

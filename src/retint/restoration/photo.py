@@ -49,6 +49,7 @@ class Findings:
     marks: int | None = None  # separate scratches, specks, holes
     noise: float | None = None  # deviation, levels of 255
     specks: float | None = None  # share of single pixels that stand out
+    sharpness: float | None = None  # of the finest detail: 2 of a sharp picture, under 1 of a soft one
     blocks: float | None = None  # blockiness, levels of 255
     residual: float | None = None  # what the restorer would change, levels of 255
     noise_strength: float = 0.0  # of the restorer
@@ -180,7 +181,8 @@ class _Run:
         looks = self._options.noise == "auto" and gate.free > 0
         evidence = noises.evidence_of(self._luma, mask, self._models.get("restore") if looks else None)
         strength = noises.chosen_strength(evidence, self._options.noise, gate)
-        self._note(noise=evidence.noise, specks=evidence.specks, blocks=evidence.blocks, residual=evidence.residual)
+        self._note(noise=evidence.noise, specks=evidence.specks, blocks=evidence.blocks)
+        self._note(sharpness=evidence.sharpness, residual=evidence.residual)
         self._note(noise_strength=strength)
 
     def mend(self) -> None:
