@@ -155,7 +155,7 @@ def test_a_film_is_mended_before_it_is_coloured(tmp_path: Path, colorizer: Any):
     assert np.abs(after[6][0].astype(int) - clean[6]).max() < 25
     np.testing.assert_array_equal(after[3][0], clean[3])
     with av.open(str(tmp_path / "new.mkv")) as film:
-        assert film.metadata["COMMENT"].endswith("mended before: dust")
+        assert film.metadata["COMMENT"].endswith(f"; mended by a machine: retint {retint.__version__}: dust")
 
 
 # gone on with

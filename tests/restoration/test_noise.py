@@ -20,7 +20,6 @@ from retint.restoration.noise import (
     evidence_of,
     mended,
     noise_level,
-    residual_of,
     sharpness,
     specks,
 )
@@ -77,18 +76,6 @@ def test_a_fence_has_no_blocks():
     assert blockiness(luma_of(np.zeros((20, 20), np.uint8))) == 0
 
 
-def test_the_residual_is_what_the_restorer_would_change(folder: Path):
-    planted.mean_of_sound(folder, scale=0.9)
-    model = Models(folder).get("restore")
-    flat = luma_of(np.full((192, 256), 100, np.uint8))
-    assert residual_of(flat, NONE, model) == pytest.approx(10, abs=0.1)
-    mask = NONE.copy()
-    mask[:100] = True
-    marked = flat.copy()
-    marked[:100] = 0
-    assert residual_of(marked, mask, model) == pytest.approx(10, abs=0.1), "damage is no noise"
-
-
 def test_the_strongest_evidence_counts():
     gate = NoiseGate(noise=(2, 4), specks=(0.1, 0.2), blocks=(1, 2))
     assert gate.strength(Evidence(0, 0, 0, 2.0)) == 0
@@ -102,14 +89,6 @@ def test_the_strongest_evidence_counts():
     assert chosen_strength(Evidence(9, 9, 9, 2.0), "auto", gate) == 1
 
 
-def test_a_small_change_may_be_free():
-    gate = NoiseGate(free=1.5)
-    assert gate.strength(Evidence(0, 0, 0, 2.0, residual=0.5)) == 1
-    assert gate.strength(Evidence(0, 0, 0, 2.0, residual=6.0)) == 0.25
-    assert gate.strength(Evidence(9, 0, 0, 2.0, residual=6.0)) == 1
-    assert NoiseGate().strength(Evidence(0, 0, 0, 2.0, residual=0.5)) == 0
-
-
 def test_salt_and_pepper_are_specks_and_edges_are_none():
     picture = smooth(192, 256)
     picture[:, 100:102] = 255
@@ -120,7 +99,7 @@ def test_salt_and_pepper_are_specks_and_edges_are_none():
     assert specks(luma_of(peppered), NONE) == pytest.approx(0.01, rel=0.3)
     assert specks(luma_of(peppered), ~NONE) == 0, "what is damage is mended as such"
     evidence = evidence_of(luma_of(peppered), NONE)
-    assert (evidence.residual, NoiseGate().strength(evidence)) == (None, 1)
+    assert NoiseGate().strength(evidence) == 1
 
 
 def test_strength_is_the_share_of_the_change(folder: Path):

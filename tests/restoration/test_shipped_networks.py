@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
 from retint.restoration.noise import enlarged, mended
-from retint.restoration.onnx_models import ModelName, Models
+from retint.restoration.onnx_models import Models
 from retint.restoration.planes import Luma, luma_of
 from retint.restoration.tone import read_light
 
-WEIGHTS = Path(str(importlib.resources.files("retint.weights")))
 SAMPLE = Path(__file__).parents[2] / "samples" / "rocket.jpg"
-
-
-def needs(*names: ModelName) -> pytest.MarkDecorator:
-    missing = [f"{name}.onnx" for name in names if not (WEIGHTS / f"{name}.onnx").is_file()]
-    return pytest.mark.skipif(bool(missing), reason=f"not in the package yet: {', '.join(missing)}")
 
 
 def picture(height: int = 208, width: int = 272) -> Luma:
@@ -32,7 +24,6 @@ def levels_apart(one: Luma, other: Luma) -> float:
     return float(np.abs(one.astype(int) - other).max()) / 257
 
 
-@needs("restore")
 def test_tiles_of_the_restorer_have_no_seams():
     luma = picture()
     noise = np.random.default_rng(0).normal(0, 12 * 257, luma.shape)
@@ -44,14 +35,12 @@ def test_tiles_of_the_restorer_have_no_seams():
     assert levels_apart(pieces, whole) <= 1
 
 
-@needs("upscale")
 def test_tiles_of_the_enlarger_have_no_seams():
     model = Models().get("upscale")
     pieces, whole = (enlarged(picture(), model, core=core) for core in (96, 512))
     assert levels_apart(pieces, whole) <= 1
 
 
-@needs("damage")
 def test_the_detector_gives_probabilities_of_every_pixel():
     window = np.zeros((1, 64, 96), np.float32)
     found = Models().get("damage").work(window)
@@ -59,7 +48,6 @@ def test_the_detector_gives_probabilities_of_every_pixel():
     assert found.min() >= 0 and found.max() <= 1
 
 
-@needs("tone")
 def test_the_light_of_a_picture():
     light = read_light(picture(), Models().get("tone"))
     assert 0 <= light.confidence <= 1

@@ -21,7 +21,7 @@ _COMMANDS = {
     ),
     "restore": (
         "retint.cli.restore",
-        "Mend scratches, dust, fading, noise and blur of photographs, without colouring.",
+        "Mend photographs and films, without colouring: scratches, dust, fading, noise, flicker.",
     ),
     "models": ("retint.cli.models", "List, fetch, show and export models."),
     "train": ("retint.cli.train", "Train a model from a recipe."),

@@ -65,7 +65,8 @@ def _strengths(context: click.Context, parameter: click.Parameter, value: str) -
     default="auto",
     show_default=True,
     metavar="auto|0..1|STAGE=...",
-    help="How much: of every stage, or such as tone=0.5,noise=auto. auto does nothing where nothing is wrong.",
+    help="Photographs: how much, of every stage, or such as tone=0.5,noise=auto. auto does nothing where nothing is "
+    "wrong.",
 )
 @click.option(
     "--mask",
@@ -80,16 +81,23 @@ def _strengths(context: click.Context, parameter: click.Parameter, value: str) -
     help="Save what was filled, too, as NAME-mask.png beside the result, or as FILE.",
 )
 @click.option(
-    "--grain", type=click.Choice(["clean", "keep"]), default="clean", show_default=True, help="keep leaves it in."
+    "--grain",
+    type=click.Choice(["clean", "keep"]),
+    default="clean",
+    show_default=True,
+    help="Photographs: keep leaves it in.",
 )
 @click.option(
     "--cast",
     type=click.Choice(["auto", "keep"]),
     default="auto",
     show_default=True,
-    help="auto: sepia and yellowed pictures become neutral grey with stage tone; those in colour keep their colours.",
+    help="Photographs: auto makes sepia and yellowed ones neutral grey with stage tone; those in colour keep their "
+    "colours.",
 )
-@click.option("--upscale", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Times the size.")
+@click.option(
+    "--upscale", type=click.Choice(["1", "2"]), default="1", show_default=True, help="Photographs: times the size."
+)
 @click.option(
     "--compare",
     is_flag=True,
@@ -173,7 +181,9 @@ def restore(
             overwrite=overwrite,
             resume=resume,
             restore=film_stages,
-        )
+        ),
+        tuple(name for name, given in (*beside.items(), ("--mask", mask is not None)) if given and name != "--compare")
+        + (("--upscale",) if options.upscale == 2 else ()),
     )
     report = Report(sources, as_json=as_json, debug=debug, done="restored")
     batch = run_batch(
@@ -183,7 +193,7 @@ def restore(
         offline=offline or offline_asked(),
         stdin=unbuffered_stdin(),
         watch_film=report.film,
-        room=Room(MOST_PHOTOS, MOST_PIXELS),
+        room=Room(MOST_PHOTOS, MOST_PIXELS // options.upscale**2),
     )
     with closing(batch), report:
         try:

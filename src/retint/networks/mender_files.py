@@ -16,8 +16,11 @@ _ADVICE = "take a generator.pt of retint train restore, damage, tone or upscale"
 
 
 def is_mender(path: Path) -> bool:
-    """Whether a weights file says that it holds a network that restores. Raises WeightsError as `load_mender`."""
-    return read_state(path, wanted=_WANTED, advice=_ADVICE).beside.get("variant") in MENDERS
+    """Whether a weights file says that it holds a network that restores. One that cannot be read: loading tells."""
+    try:
+        return read_state(path, wanted=_WANTED, advice=_ADVICE).beside.get("variant") in MENDERS
+    except WeightsError:
+        return False
 
 
 def load_mender(path: Path) -> Mender | Toner:

@@ -85,6 +85,7 @@ class Colouring:
     def film_options(self) -> FilmOptions:
         """What was asked for of films, or what photographs' options mean for them."""
         from retint.pipelines.film_options import FilmOptions
+        from retint.restoration.film import USUAL
 
         options = self._options
         return self._film_options or FilmOptions(
@@ -92,6 +93,7 @@ class Colouring:
             watermark=options.watermark,
             overwrite=options.overwrite,
             quality=options.quality,
+            restore=() if options.restore is None else USUAL,
         )
 
 

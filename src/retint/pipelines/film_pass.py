@@ -4,7 +4,7 @@ put together in the end."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,10 +18,18 @@ from retint.pipelines.film_stages import Stages
 from retint.pipelines.film_work import WorkFolder, fingerprint
 from retint.pipelines.film_writer import assemble, read_part
 from retint.pipelines.media import Film, FilmFrame, clock
-from retint.restoration.film import mend, reach
+from retint.restoration.film import FilmStage, mend, reach
 from retint.restoration.film_weave import shifted
 
 PROGRESS_SECONDS = 0.2
+MENDED_MARK = "mended by a machine: retint"  # how the comment in a mended film's metadata begins
+
+
+def mended_mark(stages: Sequence[FilmStage]) -> str:
+    """What the metadata of a mended film says."""
+    import retint
+
+    return f"{MENDED_MARK} {retint.__version__}: {', '.join(stage.name for stage in stages)}"
 
 
 def job_of(source: Path, options: FilmOptions, encoding: Encoding) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from retint.pipelines.film import film_suffix
 from retint.pipelines.film_encoding import Codec, Encoding, Target, choose_codec, plan_encoding
 from retint.pipelines.film_file import opened as opened_file
 from retint.pipelines.film_options import FilmInterrupted, FilmOptions, FilmProgress, FilmResult, check_times
-from retint.pipelines.film_pass import FilmPass, job_of
+from retint.pipelines.film_pass import MENDED_MARK, FilmPass, job_of, mended_mark
 from retint.pipelines.film_preview import save_comparison
 from retint.pipelines.film_stages import Handover
 from retint.pipelines.film_work import Part, WorkFolder, opened
@@ -28,7 +28,6 @@ from retint.pipelines.outputs import Targets
 from retint.pipelines.photo import refuse_existing
 from retint.restoration.film import USUAL, FilmStage, parse_film_stages
 
-MARK = "mended by a machine: retint"  # how the comment in a film's metadata begins
 PART_FRAMES = 240  # work is kept in parts of so many
 
 
@@ -106,7 +105,7 @@ def is_restored_film(path: Path) -> bool:
     """Whether the film's metadata says that retint mended it. False for what is no film."""
     try:
         with opened_file(path) as container:
-            return any(MARK in value for value in container.metadata.values())
+            return any(MENDED_MARK in value for value in container.metadata.values())
     except InputError:
         return False
 
@@ -116,6 +115,7 @@ class RestoringFilms:
     """Films mended, for who works through many inputs."""
 
     options: FilmOptions  # whose `restore` says what is mended
+    for_photographs: tuple[str, ...] = ()  # what was asked for that films cannot have; they are refused then
 
     def suffix(self, given: Path) -> str:
         """Of the result of a film with that name. Raises OutputError for an unknown codec."""
@@ -129,6 +129,10 @@ class RestoringFilms:
         self, path: Path, output: Path, targets: Targets, watch: Callable[[FilmProgress], None] | None
     ) -> FilmResult | None:
         """Make what is missing: the film `output`, and a sheet of before and after. Raises as `restore_film` does."""
+        if self.for_photographs:
+            raise InputError(
+                f"{path}: is a film, and {', '.join(self.for_photographs)} is for photographs; mend the film without it"
+            )
         result = None
         if targets.result is not None:
             result = run_restore(path, output, self.options, progress=watch)
@@ -186,10 +190,7 @@ class RestoreRun(FilmPass):
 
     def save(self, target: Path) -> tuple[str, ...]:
         """Put the film together at `target`. Returns what it does not hold as the source does, a line each."""
-        import retint
-
-        stages = ", ".join(stage.name for stage in self._options.restore)
-        return self._put_together(target, {"comment": f"{MARK} {retint.__version__}: {stages}"})
+        return self._put_together(target, {"comment": mended_mark(self._options.restore)})
 
     def result(self, target: Path, notes: tuple[str, ...]) -> FilmResult:
         """What became of the film."""

@@ -17,7 +17,7 @@ from retint.pipelines.film_encoding import Encoding
 from retint.pipelines.film_info import FilmInfo
 from retint.pipelines.film_luma import gray_of
 from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult
-from retint.pipelines.film_pass import FilmPass
+from retint.pipelines.film_pass import FilmPass, mended_mark
 from retint.pipelines.film_stages import Handover
 from retint.pipelines.film_watermark import FilmWatermark
 from retint.pipelines.film_work import Part, WorkFolder
@@ -161,8 +161,7 @@ class FilmRun(FilmPass):
     def save(self, target: Path) -> tuple[str, ...]:
         """Put the film together at `target`. Returns what it does not hold as the source does, a line each."""
         mark = self._colorizer.mark
-        restored = "".join(f", {stage.name}" for stage in self._options.restore)
-        restored = f"; mended before: {restored[2:]}" if restored else ""
+        restored = f"; {mended_mark(self._options.restore)}" if self._options.restore else ""
         return self._put_together(target, {"comment": f"{MARK}, model {mark.model} {mark.version}{restored}"})
 
     def result(self, target: Path, notes: tuple[str, ...]) -> FilmResult:

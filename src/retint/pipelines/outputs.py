@@ -133,6 +133,10 @@ class Namer:
         return self._claimed(source, Targets(result, sheet))
 
     def _claimed(self, source: Source, targets: Targets) -> Targets:
+        if len({path_key(target) for target in targets.all}) < len(targets.all):
+            raise OutputError(
+                f"{source.shown}: result, comparison and mask would be one file, {targets.result}; name another"
+            )
         for target in targets.all:
             if path_key(target) in self._inputs or path_key(Path(os.path.realpath(target))) in self._inputs:
                 raise OutputError(f"{source.shown}: would overwrite the input {target}; give another -o")

@@ -95,6 +95,12 @@ def restore_photo(
         path = Path(target)
         masked = None if save_mask is False else mask_beside(path) if save_mask is True else Path(save_mask)
         targets = Targets(path, compare_beside(path) if compare else None, masked)
+        if len(set(targets.all)) < len(targets.all):
+            raise OutputError(f"{target}: result, comparison and mask would be one file; name another mask")
+        if isinstance(source, (str, Path)) and any(
+            one.exists() and Path(source).exists() and one.samefile(source) for one in targets.all[1:]
+        ):
+            raise OutputError(f"{source}: the mask or comparison would overwrite the photograph; name another")
         refuse_existing(targets, overwrite=overwrite)
     elif compare or save_mask:
         raise OutputError("a comparison or mask lies beside the result, and a stream has no beside; name a file")

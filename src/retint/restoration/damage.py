@@ -27,8 +27,8 @@ Probability = NDArray[np.uint8]  # (H, W), of 255
 class DamageGate:
     """What counts as damage on `auto`: pixels of `low` and more in patches that reach `high` somewhere."""
 
-    high: float = 0.8
-    low: float = 0.5
+    high: float = 0.98
+    low: float = 0.7
     least_area: int = 3  # px of a patch, before it grows
     grow: int = 1  # px, by which the mask goes beyond what was found: paint is soft at its rims
 

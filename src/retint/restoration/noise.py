@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from retint.restoration.onnx_models import OnnxModel
 from retint.restoration.options import Strength
-from retint.restoration.planes import Floats, Luma, Mask, as_unit, from_unit, strips
-from retint.restoration.tiles import CORE, Tile, over_tiles, tiles_of
+from retint.restoration.planes import Floats, Luma, Mask, from_unit, strips
+from retint.restoration.tiles import CORE, Tile, over_tiles
 
 _BLOCK = 8  # px: of JPEG, and of the squares that noise is measured in
-_SAMPLE_SIDE = 256  # px of a tile that evidence is taken from
-_SAMPLES = 9
 _GRAIN_REACH = 16  # px that the filter of grain looks around itself: eight of its deviations
 _FLATTEST = 0.05  # share of the squares that noise is measured in
 _OF_FLATTEST = 0.87  # of white noise's deviation, that it has in the flattest squares: 64 numbers each
@@ -37,7 +35,6 @@ class Evidence:
     specks: float  # share of single pixels that stand out, as salt and pepper do
     blocks: float  # how much steps at the borders of 8 x 8 px blocks exceed those within, levels of 255
     sharpness: float  # of its finest detail: see `sharpness`
-    residual: float | None = None  # root mean square of what the restorer would change, levels of 255
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,6 @@ class NoiseGate:
     blocks: tuple[float, float] = (1.2, 2.0)
     # of blurred ones 95 in 100 are below 1.05, of clean ones above 1.4
     sharpness: tuple[float, float] = (1.3, 1.05)
-    free: float = 0.0  # levels of 255, root mean square, that the restorer may change without any evidence
 
     def strength(self, evidence: Evidence) -> float:
         """0..1."""
@@ -63,10 +59,7 @@ class NoiseGate:
             (evidence.blocks, self.blocks),
             (evidence.sharpness, self.sharpness),
         )
-        found = max(float(np.clip((value - low) / (high - low), 0, 1)) for value, (low, high) in ramps)
-        if evidence.residual is None:
-            return found
-        return max(found, min(1.0, self.free / max(evidence.residual, 1e-9)))
+        return max(float(np.clip((value - low) / (high - low), 0, 1)) for value, (low, high) in ramps)
 
 
 def noise_level(luma: Luma) -> float:
@@ -150,29 +143,9 @@ def sharpness(luma: Luma) -> float:
     return float(np.sqrt(second / first))
 
 
-def evidence_of(luma: Luma, mask: Mask, model: OnnxModel | None = None) -> Evidence:
-    """Look at the picture; and, with `model`, at what the restorer would do to it.
-
-    mask: damage, (H, W), which is no evidence of noise
-    """
-    residual = None if model is None else residual_of(luma, mask, model)
-    return Evidence(noise_level(luma), specks(luma, mask), blockiness(luma), sharpness(luma), residual)
-
-
-def residual_of(luma: Luma, mask: Mask, model: OnnxModel) -> float:
-    """Root mean square of what the restorer would change in nine places (in all of a small picture), levels of 255."""
-    tiles = list(tiles_of(luma.shape[0], luma.shape[1], _SAMPLE_SIDE))
-    at = np.unique(np.linspace(0, len(tiles) - 1, _SAMPLES).round().astype(int))
-    chosen = {tiles[index] for index in at}
-    squares, pixels = 0.0, 0
-    answers = over_tiles(
-        (_blank(luma, mask), mask), model.work, model.margin, core=_SAMPLE_SIDE, wanted=chosen.__contains__
-    )
-    for rows, columns, values in answers:
-        change = (values - as_unit(luma[rows, columns]))[~mask[rows, columns]]
-        squares += float((change.astype(np.float64) ** 2).sum())
-        pixels += change.size
-    return 255 * float(np.sqrt(squares / max(pixels, 1)))
+def evidence_of(luma: Luma, mask: Mask) -> Evidence:
+    """Look at the picture. mask: damage, (H, W), which is no evidence of noise."""
+    return Evidence(noise_level(luma), specks(luma, mask), blockiness(luma), sharpness(luma))
 
 
 def chosen_strength(evidence: Evidence, wanted: Strength, gate: NoiseGate) -> float:

@@ -51,7 +51,6 @@ class Findings:
     specks: float | None = None  # share of single pixels that stand out
     sharpness: float | None = None  # of the finest detail: 2 of a sharp picture, under 1 of a soft one
     blocks: float | None = None  # blockiness, levels of 255
-    residual: float | None = None  # what the restorer would change, levels of 255
     noise_strength: float = 0.0  # of the restorer
     upscale: int = 1
     models: tuple[str, ...] = ()  # the networks that changed something, with their versions
@@ -178,12 +177,10 @@ class _Run:
         """See how much there is to mend."""
         mask = self._nothing if self.mask is None else self.mask
         gate = self._gates.noise
-        looks = self._options.noise == "auto" and gate.free > 0
-        evidence = noises.evidence_of(self._luma, mask, self._models.get("restore") if looks else None)
+        evidence = noises.evidence_of(self._luma, mask)
         strength = noises.chosen_strength(evidence, self._options.noise, gate)
         self._note(noise=evidence.noise, specks=evidence.specks, blocks=evidence.blocks)
-        self._note(sharpness=evidence.sharpness, residual=evidence.residual)
-        self._note(noise_strength=strength)
+        self._note(sharpness=evidence.sharpness, noise_strength=strength)
 
     def mend(self) -> None:
         """Fill the marks and take noise, blur and blocks away, in one pass of the restorer."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retint.restoration.degradation import COPYING, KINDS, Aged, Gray, age, draw_kinds
+from retint.restoration.degradation import COPYING, KINDS, TONE, Aged, Gray, age, draw_kinds
 from retint.training.data import Batches, PhotoSet
 from retint.training.recipe import Augmentation, Damage
 
@@ -60,7 +60,7 @@ class AgedBatches:
             return torch.from_numpy(np.stack(planes)[:, None].astype(np.float32) / np.float32(scale)).to(device)
 
         aged = [one.picture for one in pictures]
-        untouched = [not set(one.kinds) & {"fading", "light", "stains"} for one in pictures]
+        untouched = [not set(one.kinds) & set(TONE) for one in pictures]
         return AgedBatch(
             tensor(clean, 255),
             tensor(aged, 255),

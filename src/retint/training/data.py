@@ -200,7 +200,7 @@ class Batches:
             )
         self.photos, self.augmentation, self.side, self.size, self.key = photos, augmentation, side, batch, key
         self.share = share
-        # 1.25 px of the photograph to a sample, at most; native crops are samples of single px
+        # 1.25 px of the photograph to a sample, at most; with native crops the others stay sharp, too
         self.finer = 1 if augmentation.native else max(1, round(photos.short_side / side + 0.25))
         self._sizes = photos.sizes.cpu().numpy()
 

@@ -40,7 +40,7 @@ class Augmentation:
     """What happens to a photograph on its way into a batch. Odds are per picture; 0 is never."""
 
     smallest_crop: float = 1.0  # crop sides are U(this, 1) of the picture's, each by itself; 1: the largest square
-    native: float = 0.0  # odds that a crop is one of `size` px of the picture as it is, neither shrunk nor warped
+    native: float = 0.0  # odds that a crop is `size` px of the photograph as loaded, neither shrunk nor warped
     warp: float = 0.0  # largest perspective, in half sides of the picture
     rotate: float = 0.0  # largest rotation, degrees
     zoom: float = 1.0  # largest zoom

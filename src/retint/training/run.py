@@ -56,6 +56,8 @@ def open_run(
     processes = Processes(device, precision=recipe.precision)
     decoded = load_photos(photos, short_side=max(192, *(phase.size for phase in recipe.phases)), pack=pack)
     torch.manual_seed(recipe.seed)
+    if recipe.restores and probes is not None:
+        raise TrainingError(f"got --probes for {recipe.variant}, which has no GAN phase; leave them out")
     if recipe.restores:
         network, features = build_mender(recipe.variant), None
     else:

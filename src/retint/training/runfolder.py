@@ -76,7 +76,7 @@ class RunFolder:
             raise
 
     def save_generator(self, generator: Generator | Mender | Toner, name: str) -> None:
-        """In retint's own format, which `retint models` and `retint colorize` read."""
+        """In retint's own format, which `retint models` reads, and `retint colorize` where it colours."""
         self.save({"variant": generator.variant.name, "model": generator.state_dict()}, name)
 
     def load_state(self, name: str, device: torch.device) -> dict[str, Tensor]:
