@@ -68,7 +68,10 @@ def train(
     device: str,
     threads: int,
 ) -> None:
-    """Train a model by RECIPE (lite, artistic, stable, video, or a TOML file) on colour photographs.
+    """Train a model on colour photographs by RECIPE.
+
+    That is lite, artistic, stable or video (these colour), restore, damage, tone or upscale (these restore), or a TOML
+    file.
 
     Ctrl-C stops after the step under way and keeps the run; --resume goes on with the same random numbers. The run
     folder holds recipe.toml, log.jsonl, checkpoint.pt, report.html, the checkpoints and probes of GAN phases and, at
