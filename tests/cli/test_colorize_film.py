@@ -89,7 +89,8 @@ def test_json_tells_the_frames(retint: Any, here: Path):
     found = json.loads(retint("colorize", "reel.mp4", "--json").stdout)
     assert 0 < found.pop("seconds") < 60
     stages = found.pop("stages")
-    assert list(stages) == ["decode", "motion", "render", "merge", "encode", "save"]
+    assert found.pop("findings") is None  # of photographs
+    assert list(stages) == ["decode", "restore", "motion", "render", "merge", "encode", "save"]
     assert all(seconds >= 0 for seconds in stages.values())
     assert found == {
         "input": "reel.mp4",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from retint.cli.restore_film import USUAL_FILM_STAGES, film_stages_of
-from retint.restoration.film import USUAL
+from retint.restoration.film import USUAL, parse_film_stages
 
 
 def film(path: Path) -> Path:
@@ -72,7 +72,8 @@ def test_restore_takes_part_of_a_film(retint: Any, here: Path):
 
 
 def test_stages_are_read():
-    context, option = click.Context(click.Command("restore")), click.Option(["--stages"])
-    assert film_stages_of(context, option, USUAL_FILM_STAGES) == USUAL
+    context, option = click.Context(click.Command("restore")), click.Option(["--film-stages"])
+    assert parse_film_stages(USUAL_FILM_STAGES) == USUAL
+    assert film_stages_of(context, option, "dust,weave=0.5") == "dust,weave=0.5"
     with pytest.raises(click.BadParameter, match="got stage 'dusk'"):
         film_stages_of(context, option, "dusk")

@@ -87,7 +87,7 @@ def colorize(
     render_factor: int | Literal["auto"] | None,
     device: Literal["auto", "cpu", "cuda", "mps"],
     restored: tuple[Stage, ...] | None,
-    film_stages: tuple[FilmStage, ...],
+    film_stages: str,
     compare: bool,
     watermark: bool,
     recursive: bool,
@@ -142,6 +142,11 @@ def colorize(
     from retint.pipelines.photo import PhotoOptions
     from retint.restoration.options import RestoreOptions
 
+    mended: tuple[FilmStage, ...] = ()
+    if restored is not None:
+        from retint.restoration.film import parse_film_stages
+
+        mended = parse_film_stages(film_stages)
     report = Report(sources, as_json=as_json, debug=debug)
     batch = colorize_batch(
         sources,
@@ -165,7 +170,7 @@ def colorize(
             end=end,
             overwrite=overwrite,
             resume=resume,
-            restore=film_stages if restored is not None else (),
+            restore=mended,
         ),
         offline=offline,
         stdin=unbuffered_stdin(),

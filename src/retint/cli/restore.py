@@ -16,7 +16,6 @@ from retint.errors import RetintError
 if TYPE_CHECKING:
     from retint.pipelines.film_encoding import Codec
     from retint.pipelines.inputs import Source
-    from retint.restoration.film import FilmStage
     from retint.restoration.options import RestoreOptions, Stage, Strength
     from retint.restoration.planes import Mask
 
@@ -132,7 +131,7 @@ def restore(
     recursive: bool,
     overwrite: bool,
     quality: int | None,
-    film_stages: tuple[FilmStage, ...],
+    film_stages: str,
     codec: Codec | None,
     start: float | None,
     end: float | None,
@@ -171,6 +170,7 @@ def restore(
     from retint.pipelines.outputs import Namer
     from retint.pipelines.restore import MOST_PHOTOS, MOST_PIXELS, Restoring, Saving
     from retint.pipelines.room import Room
+    from retint.restoration.film import parse_film_stages
 
     films = RestoringFilms(
         FilmOptions(
@@ -180,7 +180,7 @@ def restore(
             end=end,
             overwrite=overwrite,
             resume=resume,
-            restore=film_stages,
+            restore=parse_film_stages(film_stages),
         ),
         tuple(name for name, given in (*beside.items(), ("--mask", mask is not None)) if given and name != "--compare")
         + (("--upscale",) if options.upscale == 2 else ()),

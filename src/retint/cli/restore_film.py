@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from retint.errors import InputError
 
-if TYPE_CHECKING:
-    from retint.restoration.film import FilmStage
-
 USUAL_FILM_STAGES = "dust,flicker,scratches"  # restoration.film's, which is not imported for --help
 
 
-def film_stages_of(context: click.Context, parameter: click.Parameter, value: str) -> tuple[FilmStage, ...]:
-    """Stages of `dust,flicker=0.5`."""
-    from retint.restoration.film import parse_film_stages
+def film_stages_of(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Stages such as `dust,flicker=0.5`, refused here where they are wrong; the usual ones load nothing."""
+    if value != USUAL_FILM_STAGES:
+        from retint.restoration.film import parse_film_stages
 
-    try:
-        return parse_film_stages(value)
-    except InputError as error:
-        raise click.BadParameter(str(error), context, parameter) from error
+        try:
+            parse_film_stages(value)
+        except InputError as error:
+            raise click.BadParameter(str(error), context, parameter) from error
+    return value
 
 
 film_stages = click.option(

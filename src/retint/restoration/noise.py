@@ -22,7 +22,7 @@ _GRAIN_REACH = 16  # px that the filter of grain looks around itself: eight of i
 _FLATTEST = 0.05  # share of the squares that noise is measured in
 _OF_FLATTEST = 0.87  # of white noise's deviation, that it has in the flattest squares: 64 numbers each
 _SPECK = 45  # levels of 255
-_CONTENT = 0.5  # levels of 255 a px: root mean square of the gradient under which a picture is empty
+_CONTENT = 3.5  # levels of 255 a px: root mean square of the gradient under which there is nothing to be sharp
 _SHARP = 2.0
 _EDGE = 16  # levels of 255: larger steps are edges of things, and count as this
 
@@ -127,7 +127,7 @@ def _grid_steps(luma: Luma) -> float:
 def sharpness(luma: Luma) -> float:
     """Root mean square of the Laplacian over that of the gradient: about 2 of a sharp picture, under 1 of a soft one.
 
-    Both grow alike with contrast. A picture without content counts as sharp: there is nothing to mend in it.
+    Both grow alike with contrast. A picture of smooth shades alone counts as sharp: there is nothing to mend in it.
     """
     second = first = 0.0
     for rows in strips(len(luma)):

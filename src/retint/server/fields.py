@@ -68,7 +68,8 @@ def _written(pattern: str, parse: Callable[[str], Any], wanted: str) -> tuple[di
             raise ValueError(f"wanted {wanted}")
         return parse(text)
 
-    return {"type": "string", "pattern": f"^({pattern})$"}, parse_whole
+    # an empty field is as good as none
+    return {"type": "string", "pattern": f"^({pattern})?$"}, parse_whole
 
 
 def _stages(text: str) -> tuple[Stage, ...]:
@@ -76,7 +77,7 @@ def _stages(text: str) -> tuple[Stage, ...]:
 
 
 def _flag() -> tuple[dict[str, Any], Callable[[str], bool]]:
-    said = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+    said = {"true": True, "on": True, "false": False, "off": False}  # on: what a browser sends for a tick
 
     def parse(text: str) -> bool:
         if text.lower() not in said:

@@ -41,12 +41,12 @@ class Players:
 
     def colorizer(self) -> Generator:
         """The generator, in a run that makes one."""
-        assert isinstance(self.generator, Generator)
+        assert not isinstance(self.generator, Mender | Toner)
         return self.generator
 
     def restorer(self) -> Mender | Toner:
         """The network that restores, in a run that makes one."""
-        assert not isinstance(self.generator, Generator)
+        assert isinstance(self.generator, Mender | Toner)
         return self.generator
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
