@@ -36,9 +36,9 @@ MENDERS = {
     variant.name: variant
     for variant in (
         MenderVariant("restore", 2, (32, 64, 96, 128), (1, 1, 2, 2), "luma"),
-        MenderVariant("damage", 1, (24, 40, 64, 96), (1, 1, 1, 2), "mask"),
+        MenderVariant("damage", 1, (32, 48, 80, 112), (1, 1, 2, 2), "mask"),
         MenderVariant("upscale", 1, (32, 64, 96, 128), (2, 1, 1, 1), "luma", scale=2),
-        MenderVariant("tone", 1, (24, 48, 96, 128), (1, 1, 1, 1), "tone"),
+        MenderVariant("tone", 1, (24, 48, 96, 192), (0, 0, 2, 2), "tone"),
     )
 }
 
@@ -145,42 +145,61 @@ class Toner(nn.Module):
     in   (N, 1, 96, 96) float, luma in 0..1: the whole picture, its proportions not kept
     out  (N, 2, 12, 12) gain and offset, whose bilinear field undoes it: clip(gain * luma + offset) ** gamma;
          (N, 1) gamma; (N, 1) the logit of the tone's being damaged
+
+    What it answers is a change of a plain stretch from the darkest to the lightest levels: how much of that stretch, how
+    much beyond, and a field of light. So it need not learn to read levels off, only when they are to be trusted.
     """
 
     def __init__(self, variant: MenderVariant) -> None:
         super().__init__()
         self.variant = variant
         a, b, c, d = variant.widths
+        _, _, at_b, at_c = variant.blocks
         self.encode = nn.Sequential(
-            nn.Conv2d(1, a, 5, stride=2, padding=2),
+            nn.Conv2d(2, a, 5, stride=2, padding=2),
             nn.ReLU(),
             nn.Conv2d(a, b, 3, stride=2, padding=1),
             nn.ReLU(),
-            _Block(b),
+            _blocks(b, at_b),
             nn.Conv2d(b, c, 3, stride=2, padding=1),
             nn.ReLU(),
-            _Block(c),
+            _blocks(c, at_c),
         )
-        self.whole = nn.Sequential(nn.Linear(2 * c + 32, d), nn.ReLU(), nn.Linear(d, d), nn.ReLU())
+        self.whole = nn.Sequential(nn.Linear(2 * c + len(SHARES), d), nn.ReLU(), nn.Linear(d, d), nn.ReLU())
         self.spread = nn.Linear(d, c)
         self.local = nn.Sequential(_Block(c), nn.ReLU(), nn.Conv2d(c, 2, 3, padding=1))
-        self.say = nn.Linear(d, 4)  # gamma, damaged, and the field's level
+        self.say = nn.Linear(d, 7)
+        with torch.no_grad():  # begins near the picture as it is
+            self.local[-1].weight.mul_(0.1)
+            self.say.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        y = self.encode(x)
-        seen = torch.cat([y.mean(dim=(2, 3)), y.amax(dim=(2, 3)), _histogram(x)], dim=1)
-        whole = self.whole(seen)
-        said = self.say(whole)
-        field = self.local(y + self.spread(whole)[:, :, None, None]) + said[:, 2:, None, None]
-        light = torch.cat([torch.exp(field[:, :1].clamp(-2, 2)), field[:, 1:]], dim=1)
-        return light, torch.exp(said[:, :1].clamp(-1, 1)), said[:, 1:2]
+        levels = levels_of(x)
+        low, high = levels[:, DARKEST, None], levels[:, LIGHTEST, None]
+        span = (high - low).clamp(min=0.05)[:, :, None, None]
+        y = self.encode(torch.cat([x, (x - low[:, :, None, None]) / span], dim=1) - 0.5)
+        whole = self.whole(torch.cat([y.mean(dim=(2, 3)), y.amax(dim=(2, 3)), levels], dim=1))
+        gamma, says, stretch, darker, lighter, gain, offset = self.say(whole).split(1, dim=1)
+        stretch = torch.sigmoid(stretch - 2)
+        black = stretch * low + 0.2 * torch.tanh(darker)
+        white = 1 - stretch * (1 - high) + 0.2 * torch.tanh(lighter)
+        span = (white - black).clamp(min=0.1)[:, :, None, None]
+        field = self.local(y + self.spread(whole)[:, :, None, None])
+        light = torch.exp((field[:, :1] + gain[:, :, None, None]).clamp(-2, 2))
+        offsets = field[:, 1:] + (offset - black)[:, :, None, None]
+        return torch.cat([light / span, offsets / span], dim=1), torch.exp(gamma.clamp(-1, 1)), says
 
 
-def _histogram(x: Tensor) -> Tensor:
-    """Soft shares of 32 levels of luma: `(N, 1, H, W)` to `(N, 32)`."""
-    centres = (torch.arange(32, device=x.device, dtype=x.dtype) + 0.5) / 32
-    near = torch.relu(1 - (x.flatten(1)[:, :, None] - centres).abs() * 32)
-    return near.mean(dim=1) * 8
+SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 1)
+DARKEST, LIGHTEST = SHARES.index(0.005), SHARES.index(0.995)  # what a plain stretch goes by
+
+
+def levels_of(x: Tensor) -> Tensor:
+    """The luma under which each of `SHARES` of a picture lies: `(N, 1, H, W)` to `(N, len(SHARES))`."""
+    flat = x.flatten(1)
+    ordered = torch.topk(flat, flat.shape[1], dim=1).values
+    at = [round((1 - share) * (flat.shape[1] - 1)) for share in SHARES]
+    return torch.stack([ordered[:, place] for place in at], dim=1)
 
 
 def relight(gray: Tensor, light: Tensor, gamma: Tensor) -> Tensor:

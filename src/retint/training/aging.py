@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from retint.restoration.degradation import COPYING, KINDS, TONE, Aged, Gray, age, draw_kinds
-from retint.training.data import Batches, PhotoSet
+from retint.training.data import PhotoSet, check_batch, photos_of_step
 from retint.training.recipe import Augmentation, Damage
 
 AGED_AHEAD = 2  # threads that age the next batch while this one is trained on
@@ -29,7 +30,10 @@ class AgedBatch:
 
 
 class AgedBatches:
-    """The batches of one phase, each a function of (seed, phase, step) alone."""
+    """The batches of one phase, each a function of (seed, phase, step) alone.
+
+    Crops are cut from luma by itself, and a native one is a copy of the photograph's own pixels.
+    """
 
     def __init__(
         self,
@@ -41,41 +45,47 @@ class AgedBatches:
         batch: int,
         key: tuple[int, int],
         share: slice = slice(None),
+        device: torch.device | str = "cpu",
     ) -> None:
-        """Arguments and errors as `Batches`. damage: what is planted, and how often."""
-        self._clean = Batches(photos, augmentation, side=side, batch=batch, key=key, share=share)
-        self._damage, self._key, self._share = damage, key, share
+        """Arguments and errors as `Batches`. damage: what is planted, and how often. device: of the batches."""
+        check_batch(photos, batch)
+        self._photos, self._augmentation, self._damage = photos, augmentation, damage
+        self._side, self._size, self._key, self._share, self._device = side, batch, key, share, device
         self._pool = ThreadPoolExecutor(AGED_AHEAD, thread_name_prefix="retint-aging")
-        self._ahead: dict[int, list[tuple[Future[Aged], Gray]]] = {}
+        self._ahead: dict[int, list[Future[tuple[Gray, Aged]]]] = {}
         cv2.setNumThreads(1)  # the threads here are the parallel ones
 
     def __getitem__(self, step: int) -> AgedBatch:
         waiting = self._ahead.pop(step, None) or self._begin(step)
         self._ahead = {step + 1: self._begin(step + 1)}
-        pictures = [future.result() for future, _ in waiting]
-        clean = [original for _, original in waiting]
-        device = self._clean.photos.canvas.device
+        pairs = [future.result() for future in waiting]
+        pictures = [aged for _, aged in pairs]
 
-        def tensor(planes: list[np.ndarray], scale: float) -> Tensor:
-            return torch.from_numpy(np.stack(planes)[:, None].astype(np.float32) / np.float32(scale)).to(device)
+        def tensor(planes: list[NDArray[np.uint8]] | list[NDArray[np.bool_]], scale: float) -> Tensor:
+            return torch.from_numpy(np.stack(planes)[:, None].astype(np.float32) / np.float32(scale)).to(self._device)
 
-        aged = [one.picture for one in pictures]
         untouched = [not set(one.kinds) & set(TONE) for one in pictures]
         return AgedBatch(
-            tensor(clean, 255),
-            tensor(aged, 255),
+            tensor([clean for clean, _ in pairs], 255),
+            tensor([one.picture for one in pictures], 255),
             tensor([one.toned for one in pictures], 255),
             tensor([one.mask for one in pictures], 1),
-            torch.tensor(untouched, dtype=torch.float32, device=device)[:, None, None, None],
+            torch.tensor(untouched, dtype=torch.float32, device=self._device)[:, None, None, None],
         )
 
-    def _begin(self, step: int) -> list[tuple[Future[Aged], Gray]]:
-        luma = (self._clean[step].luma[:, 0] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-        seeds = [(*self._key, 3, step, (self._share.start or 0) + number) for number in range(len(luma))]
-        return [(self._pool.submit(self._aged, one, seed), one) for one, seed in zip(luma, seeds, strict=True)]
+    def _begin(self, step: int) -> list[Future[tuple[Gray, Aged]]]:
+        index = photos_of_step(len(self._photos), self._size, self._key, step)[self._share]
+        begin = self._share.start or 0
+        seeds = [(*self._key, 3, step, begin + number) for number in range(len(index))]
+        return [self._pool.submit(self._made, int(one), seed) for one, seed in zip(index, seeds, strict=True)]
 
-    def _aged(self, picture: Gray, seed: tuple[int, ...]) -> Aged:
+    def _made(self, photo: int, seed: tuple[int, ...]) -> tuple[Gray, Aged]:
         rng = np.random.default_rng(seed)
+        luma = np.asarray(cv2.cvtColor(self._photos.picture(photo), cv2.COLOR_RGB2GRAY), np.uint8)
+        clean = crop(luma, self._side, self._augmentation, rng)
+        return clean, self._aged(clean, rng)
+
+    def _aged(self, picture: Gray, rng: np.random.Generator) -> Aged:
         if rng.random() < self._damage.clean:
             return Aged(picture, np.zeros(picture.shape, dtype=np.bool_), picture, ())
         kinds = draw_kinds(rng)
@@ -86,3 +96,28 @@ class AgedBatches:
         elif self._damage.kinds:
             kinds = [kind for kind in kinds if kind in self._damage.kinds]
         return age(picture, rng, kinds)
+
+
+def crop(luma: Gray, side: int, augmentation: Augmentation, rng: np.random.Generator) -> Gray:
+    """A square of `side` px: by the odds of `native` of the picture's own pixels, else resampled; by chance mirrored.
+
+    luma: `(H, W)`; where it is smaller than a native square it is mirrored beyond its edges
+    """
+    height, width = luma.shape
+    native = rng.random() < augmentation.native
+    if native:
+        tall, wide = min(side, height), min(side, width)
+    elif augmentation.smallest_crop < 1:
+        tall, wide = (max(1, round(length * rng.uniform(augmentation.smallest_crop, 1))) for length in luma.shape)
+    else:
+        tall = wide = min(height, width)
+    top, left = int(rng.integers(0, height - tall + 1)), int(rng.integers(0, width - wide + 1))
+    part = luma[top : top + tall, left : left + wide]
+    if rng.random() < augmentation.flip:
+        part = part[:, ::-1]
+    if native:
+        part = np.pad(part, ((0, side - tall), (0, side - wide)), mode="symmetric")
+    else:
+        shrinks = tall * wide > side * side
+        part = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.ascontiguousarray(part, np.uint8)

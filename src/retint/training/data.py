@@ -168,6 +168,21 @@ def _decoded(item: tuple[str, bytes], short_side: int) -> tuple[str, NDArray[np.
     return name, np.asarray(picture), ""
 
 
+def check_batch(photos: PhotoSet, batch: int) -> None:
+    """Raises TrainingError for batches larger than the set."""
+    if batch > len(photos):
+        raise TrainingError(
+            f"got batches of {batch} and {len(photos)} photographs; give more photographs or a smaller batch"
+        )
+
+
+def photos_of_step(count: int, batch: int, key: tuple[int, int], step: int) -> NDArray[np.int64]:
+    """Which of `count` photographs a step's batch holds: each comes once an epoch; the last few wait."""
+    epoch, position = divmod(step, count // batch)
+    order = np.random.default_rng((*key, 1, epoch)).permutation(count)
+    return order[position * batch : (position + 1) * batch]
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one step works on."""
@@ -194,10 +209,7 @@ class Batches:
 
         Raises TrainingError for batches larger than the set.
         """
-        if batch > len(photos):
-            raise TrainingError(
-                f"got batches of {batch} and {len(photos)} photographs; give more photographs or a smaller batch"
-            )
+        check_batch(photos, batch)
         self.photos, self.augmentation, self.side, self.size, self.key = photos, augmentation, side, batch, key
         self.share = share
         # 1.25 px of the photograph to a sample, at most; with native crops the others stay sharp, too
@@ -205,10 +217,8 @@ class Batches:
         self._sizes = photos.sizes.cpu().numpy()
 
     def chosen(self, step: int) -> tuple[NDArray[np.int64], Draws]:
-        """Which photographs, and the random numbers: every photograph comes once an epoch; the last few wait."""
-        epoch, position = divmod(step, len(self.photos) // self.size)
-        order = np.random.default_rng((*self.key, 1, epoch)).permutation(len(self.photos))
-        index = order[position * self.size : (position + 1) * self.size][self.share]
+        """Which photographs, and the random numbers."""
+        index = photos_of_step(len(self.photos), self.size, self.key, step)[self.share]
         rng = np.random.default_rng((*self.key, 2, step, self.share.start or 0))
         return index, augment.draw(self._sizes[index], self.augmentation, rng, side=self.side)
 

@@ -49,7 +49,8 @@ class Trainer:
         if probes is None and any(phase.kind == "gan" for phase in recipe.phases):
             raise TrainingError("the recipe has a GAN phase, and no probes were given to score its checkpoints by")
         self.recipe, self.players, self.folder = recipe, players, folder
-        self.photos = photos.to(players.processes.device)
+        # networks that restore get their batches from threads of the CPU
+        self.photos = photos if recipe.restores else photos.to(players.processes.device)
         self.probes, self.validation, self.progress = probes, validation, progress
         self.plan = recipe.plan()
         self.position, self.step = 0, 0  # which phase of the plan, and how many of its steps are done
@@ -178,7 +179,14 @@ class Trainer:
         share = self.players.processes.share(phase.batch)
         augmentation = phase.augmentation or self.recipe.augmentation
         return AgedBatches(
-            self.photos, augmentation, phase.damage, side=phase.size, batch=phase.batch, key=key, share=share
+            self.photos,
+            augmentation,
+            phase.damage,
+            side=phase.size,
+            batch=phase.batch,
+            key=key,
+            share=share,
+            device=self.players.processes.device,
         )
 
     def _finish(self, phase: Phase, cycle: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from retint.errors import RecipeError
 from retint.networks.generator import VARIANTS
-from retint.networks.mender import MENDERS
+from retint.networks.mender import MENDERS, THUMBNAIL
 from retint.restoration.degradation import KINDS
 
 if sys.version_info >= (3, 11):
@@ -52,6 +52,9 @@ class Augmentation:
     tone: float = 0.0  # odds that its gamma and contrast change
     grain: float = 0.0  # odds of Gaussian grain
     specks: float = 0.0  # odds of noise on some of the pixels, DeOldify's for film
+
+
+CROPS = ("smallest_crop", "native", "flip")  # of an augmentation, what networks that restore are trained with
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,7 @@ class Recipe:
             raise RecipeError(f"{where}: got kind {phase.kind!r}, wanted generator, critic, gan or restorer")
         if (phase.kind == "restorer") != self.restores:
             raise RecipeError(f"{where}: got kind {phase.kind!r} for variant {self.variant!r}, which does not train so")
-        if unknown := sorted(set(phase.damage.kinds) - set(KINDS)):
-            raise RecipeError(f"{where}: got damage {', '.join(unknown)}, wanted some of {', '.join(KINDS)}")
+        self._check_restoring(phase, where)
         if phase.size % 32 or phase.size < 32:
             raise RecipeError(f"{where}: got size {phase.size}, wanted a multiple of 32")
         if (phase.samples > 0) == (phase.epochs > 0):
@@ -161,6 +163,34 @@ class Recipe:
             raise RecipeError(f"{where}: got a pooled loss over vgg16_bn, wanted efficientnet_lite0 to 2")
         if phase.kind == "gan" and not (losses.adversarial and losses.features):
             raise RecipeError(f"{where}: a gan phase wants both an adversarial and a feature loss")
+
+    def _check_restoring(self, phase: Phase, where: str) -> None:
+        """What belongs to networks that restore stands there alone, and what does not, does not."""
+        if not self.restores:
+            if phase.damage != Damage():
+                raise RecipeError(f"{where}: got damage, which {self.variant!r} is not trained on; leave it out")
+            return
+        if phase.losses != Losses():
+            raise RecipeError(f"{where}: got losses; {self.variant!r} has one of its own, leave them out")
+        plan, plain = phase.augmentation or self.augmentation, Augmentation()
+        if idle := sorted(
+            one.name
+            for one in fields(plan)
+            if one.name not in CROPS and getattr(plan, one.name) != getattr(plain, one.name)
+        ):
+            raise RecipeError(
+                f"{where}: got {', '.join(idle)}; {self.variant!r} is trained with {', '.join(CROPS)} alone"
+            )
+        if self.variant == "tone" and phase.size % THUMBNAIL:
+            raise RecipeError(
+                f"{where}: got size {phase.size}, wanted a multiple of {THUMBNAIL}, the thumbnail that 'tone' sees"
+            )
+        damage = phase.damage
+        if unknown := sorted(set(damage.kinds) - set(KINDS)):
+            raise RecipeError(f"{where}: got damage {', '.join(unknown)}, wanted some of {', '.join(KINDS)}")
+        for name in ("clean", "single", "copied"):
+            if not 0 <= (odds := getattr(damage, name)) <= 1:
+                raise RecipeError(f"{where}: got {name} {odds} for damage, wanted odds of 0 to 1")
 
     def plan(self) -> list[tuple[Phase, int]]:
         """Every phase in order, with the number of its cycle (0 before the first)."""
@@ -198,6 +228,8 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
         parts: dict[str, Any] = {"losses": _build(Losses, raw.pop("losses", {}), f"{place}, losses")}
         if "damage" in raw:
             table_of_damage = raw.pop("damage")
+            if not isinstance(table_of_damage, dict):
+                raise RecipeError(f"{place}: got damage {table_of_damage!r}, wanted a table, as {{ clean = 0.1 }}")
             if "kinds" in table_of_damage:
                 table_of_damage["kinds"] = tuple(table_of_damage["kinds"])
             parts["damage"] = _build(Damage, table_of_damage, f"{place}, damage")
