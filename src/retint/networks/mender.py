@@ -146,8 +146,8 @@ class Toner(nn.Module):
     out  (N, 2, 12, 12) gain and offset, whose bilinear field undoes it: clip(gain * luma + offset) ** gamma;
          (N, 1) gamma; (N, 1) the logit of the tone's being damaged
 
-    What it answers is a change of a plain stretch from the darkest to the lightest levels: how much of that stretch, how
-    much beyond, and a field of light. So it need not learn to read levels off, only when they are to be trusted.
+    What it answers is a change of a plain stretch from the darkest to the lightest levels: how much of that stretch,
+    how much beyond, and a field of light. So it need not learn to read levels off, only when they are to be trusted.
     """
 
     def __init__(self, variant: MenderVariant) -> None:
@@ -167,10 +167,11 @@ class Toner(nn.Module):
         )
         self.whole = nn.Sequential(nn.Linear(2 * c + len(SHARES), d), nn.ReLU(), nn.Linear(d, d), nn.ReLU())
         self.spread = nn.Linear(d, c)
-        self.local = nn.Sequential(_Block(c), nn.ReLU(), nn.Conv2d(c, 2, 3, padding=1))
+        light = nn.Conv2d(c, 2, 3, padding=1)
+        self.local = nn.Sequential(_Block(c), nn.ReLU(), light)
         self.say = nn.Linear(d, 7)
         with torch.no_grad():  # begins near the picture as it is
-            self.local[-1].weight.mul_(0.1)
+            light.weight.mul_(0.1)
             self.say.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -190,7 +191,29 @@ class Toner(nn.Module):
         return torch.cat([light / span, offsets / span], dim=1), torch.exp(gamma.clamp(-1, 1)), says
 
 
-SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 1)
+SHARES = (
+    0,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    0.95,
+    0.98,
+    0.99,
+    0.995,
+    0.998,
+    1,
+)
 DARKEST, LIGHTEST = SHARES.index(0.005), SHARES.index(0.995)  # what a plain stretch goes by
 
 

@@ -80,8 +80,11 @@ class _FilmJob:
     temporary: bool  # the path is a copy of what came in by stdin or from an address
 
 
+@dataclass(frozen=True)
 class _Need:
-    """A photograph or film is being read that is to be done: word to load the network meanwhile."""
+    """A photograph or film is being read that is to be done: word to load the networks meanwhile."""
+
+    kind: Literal["photo", "film"]
 
 
 class _Skip(Exception):  # noqa: N818 - not an error
@@ -176,7 +179,7 @@ class _Batch:
         self._decoding = threading.Event()
         self._read: queue.SimpleQueue[Outcome | _Job | _FilmJob | _Need | None] = queue.SimpleQueue()
         self._worked: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._loaded = False
+        self._loaded: set[str] = set()
         # Daemons: neither a stalled server nor a pipe that never ends may keep the program from ending.
         self._reader = threading.Thread(target=self._read_all, name="retint-reader", daemon=True)
         self._writer = threading.Thread(target=self._write_all, name="retint-writer", daemon=True)
@@ -200,9 +203,9 @@ class _Batch:
             if isinstance(item, Outcome):
                 waiting.append(_finished(item))
             elif isinstance(item, _Need):
-                if not self._loaded:  # while the first photograph is still being read
-                    self._craft.load()
-                    self._loaded = True
+                if item.kind not in self._loaded:  # while the first photograph is still being read
+                    self._craft.load(item.kind)
+                    self._loaded.add(item.kind)
             elif isinstance(item, _FilmJob):
                 while waiting:  # a film takes long: what came before it is told first
                     if waiting[0].done():
@@ -259,7 +262,7 @@ class _Batch:
         format = recognise(content, source.shown) or format_promised(source.relative.suffix) or "PNG"
         targets = self._namer.targets_of(source, format)
         missing = self._missing(targets)
-        self._read.put(_Need())
+        self._read.put(_Need("photo"))
         pixels = self._room.enter()
         try:
             self._decoding.set()
@@ -290,7 +293,7 @@ class _Batch:
         if many and films.is_result(path):
             raise _Skip(f"is a result of retint, by its metadata; name it alone to {self._craft.verb} it again")
         if missing.result is not None:
-            self._read.put(_Need())
+            self._read.put(_Need("film"))
         return _FilmJob(source, path, targets.result, missing, temporary)
 
     def _missing(self, targets: Targets) -> Targets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from retint.images import Photograph, was_coloured
 from retint.pipelines import photo as photos
@@ -65,12 +65,13 @@ class Colouring:
         assert self._colorizer is not None  # load comes before
         return self._colorizer
 
-    def load(self) -> None:
-        if self._options.restore is not None:
+    def load(self, kind: Literal["photo", "film"]) -> None:
+        if kind == "photo" and self._options.restore is not None:
             from retint.pipelines.restore import load_restorer
 
             self._restorer = load_restorer(self._options.restore)
-        self._colorizer = self._load()
+        if self._colorizer is None:
+            self._colorizer = self._load()
 
     def is_result(self, photo: Photograph) -> bool:
         return was_coloured(photo.metadata)

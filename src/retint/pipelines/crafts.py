@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from retint.images import Photograph
 from retint.pipelines.outputs import Targets
@@ -66,8 +66,11 @@ class Craft(Protocol):
         """None: films cannot be done."""
         ...
 
-    def load(self) -> None:
-        """Get ready; called once, when the first input needs it, from the thread that works. Raises RetintError."""
+    def load(self, kind: Literal["photo", "film"]) -> None:
+        """Get ready for that kind of input.
+
+        Called once for each kind, when the first of it comes, from the thread that works. Raises RetintError.
+        """
         ...
 
     def is_result(self, photo: Photograph) -> bool:

@@ -114,7 +114,7 @@ def colorize_photo(
     from retint.pipelines.colouring import Colouring
 
     craft = Colouring(load, options)
-    craft.load()
+    craft.load("photo")
     piece = craft.work(before)
     notes = piece.save(targets if stream is None else stream)
     return piece.describe(targets, notes=notes, seconds=time.monotonic() - started)

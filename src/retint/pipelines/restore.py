@@ -109,8 +109,9 @@ def restore_photo(
     content, shown = content_of(source)
     recognise(content, shown)
     photo = read_photo(as_source(content, shown))
-    craft = Restoring(options, Saving(overwrite, quality), mask=None if mask is None else read_mask(mask))
-    craft.load(restorer)
+    given = None if mask is None else read_mask(mask)
+    craft = Restoring(options, Saving(overwrite, quality), mask=given, restorer=restorer)
+    craft.load("photo")
     piece = craft.work(photo)
     notes = piece.save(targets if stream is None else stream)
     return piece.describe(targets, notes=notes, seconds=time.monotonic() - started)
@@ -178,21 +179,28 @@ class Restoring:
     verb = "restore"
 
     def __init__(
-        self, options: RestoreOptions, saving: Saving, *, mask: Mask | None = None, films: FilmCraft | None = None
+        self,
+        options: RestoreOptions,
+        saving: Saving,
+        *,
+        mask: Mask | None = None,
+        films: FilmCraft | None = None,
+        restorer: Restorer | None = None,
     ) -> None:
         """mask: of the only photograph. films: what is done with films; by default they are refused"""
         self._options = options
         self._saving = saving
         self._mask = mask
-        self._restorer: Restorer | None = None
+        self._restorer = restorer
         self.films = films
 
     @property
     def overwrite(self) -> bool:
         return self._saving.overwrite
 
-    def load(self, restorer: Restorer | None = None) -> None:
-        self._restorer = restorer or load_restorer(self._options)
+    def load(self, kind: Literal["photo", "film"]) -> None:
+        if kind == "photo" and self._restorer is None:
+            self._restorer = load_restorer(self._options)
 
     def is_result(self, photo: Photograph) -> bool:
         return was_restored(photo.metadata)

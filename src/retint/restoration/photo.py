@@ -44,7 +44,7 @@ class Findings:
     tone_confidence: float | None = None  # 0..1: how sure that the tone was damaged
     tone_strength: float = 0.0  # of the correction
     cast: float | None = None  # mean distance from grey, full scale 1
-    neutralised: bool = False  # the picture was in one tone and is neutral now
+    neutralised: float = 0.0  # 0..1: how far the cast of a picture in one tone was taken out
     damaged: float | None = None  # share of the pixels
     marks: int | None = None  # separate scratches, specks, holes
     noise: float | None = None  # deviation, levels of 255
@@ -67,7 +67,8 @@ class Findings:
             (self.filled, "damage filled"),
             (self.noise_strength > 0, "noise, blur and blocks mended"),
             (self.tone_strength > 0, "tone corrected"),
-            (self.neutralised, "cast taken out"),
+            (self.neutralised == 1, "cast taken out"),
+            (0 < self.neutralised < 1, "cast weakened"),
             (self.upscale > 1, f"enlarged {self.upscale} times"),
         )
         return tuple(what for is_so, what in done if is_so)
@@ -209,16 +210,16 @@ class _Run:
         pixels, options = self._pixels, self._options
         if pixels.ndim == 2:
             return with_luma(pixels, self._before, self._luma)
-        toned = False
+        strength = 0.0
         if options.strength("tone") != 0:
             cast = cast_of(pixels)
-            toned = options.cast == "auto" and cast.is_toned(self._gates.cast)
-            self._note(cast=cast.strength, neutralised=toned)
-        if toned:
-            strength = 1.0 if options.tone == "auto" else float(options.tone)
+            if options.cast == "auto" and cast.is_toned(self._gates.cast):
+                strength = 1.0 if options.tone == "auto" else float(options.tone)
+            self._note(cast=cast.strength, neutralised=strength)
+        if strength > 0:
             pixels = neutralised(pixels, strength)
         pixels = with_luma(pixels, self._before, self._luma)
-        if not toned and self.mask is not None and self.mask.any():
+        if not strength and self.mask is not None and self.mask.any():
             pixels = damages.chroma_filled(pixels, self.mask)  # after the luma: white paint has no room for colour
         return pixels
 

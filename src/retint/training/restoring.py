@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ CELL = 32  # px
 RARE = 1.5  # weight of a damaged pixel in the cross-entropy of `damage`, which are few
 DICE = 1.0  # weight of the overlap in the loss of `damage`
 GRAIN = 3 / 255  # largest deviation of the noise on what `upscale` sees
-SAME = 2 / 255  # error of a corrected tone, root mean square, under which less counts for little
+SAME = 8 / 255  # error of a corrected tone, root mean square, under which less counts for little
 FOUND = 0.5  # probability from which a pixel counts as found damaged, in figures
 
 
@@ -85,12 +86,17 @@ def _upscale_terms(network: Mender, batch: AgedBatch) -> dict[str, Tensor]:
 
 
 def _tone_terms(network: Toner, batch: AgedBatch) -> dict[str, Tensor]:
+    """The correction is learned on damaged pictures, and when it helps on all: a picture that is whole wants none."""
     seen, toned, clean = (_thumbnails(part) for part in (batch.aged, batch.toned, batch.clean))
     light, gamma, says = (part.float() for part in network(seen))
     error = (relight(toned, light, gamma) - clean).square().mean(dim=(1, 2, 3))
-    damaged = 1 - batch.whole.flatten(1)
-    entropy = F.binary_cross_entropy_with_logits(says, damaged)
-    return {"tone": 0.1 * torch.log(error + SAME**2).mean(), "says": 0.1 * entropy}
+    damaged = 1 - batch.whole.flatten()
+    helps = (error.detach() < (toned - clean).square().mean(dim=(1, 2, 3))).to(says)
+    away = 0.1 * (torch.log(error + SAME**2) - math.log(SAME**2))
+    return {
+        "tone": (away * damaged).sum() / damaged.sum().clamp(min=1),
+        "says": 0.1 * F.binary_cross_entropy_with_logits(says[:, 0], helps),
+    }
 
 
 def _thumbnails(pictures: Tensor) -> Tensor:
