@@ -177,6 +177,14 @@ def test_what_is_planted_arrives():
         (('kind = "restorer"', 'kind = "generator"'), "got kind 'generator' for variant 'damage'"),
         (('variant = "damage"', 'variant = "lite"'), "wants encoder_weights and feature_weights"),
         (("clean = 0.5", "clear = 0.5"), "unknown clear"),
+        (("clean = 0.5", "clean = 1.5"), "got clean 1.5 for damage, wanted odds of 0 to 1"),
+        (('damage = { clean = 0.5, kinds = ["dust", "jpeg"] }', "damage = 5"), "got damage 5, wanted a table"),
+        (("rate = 1e-3", "rate = 1e-3\nlosses = { chroma = 1.0 }"), "has one of its own"),
+        (
+            ("[[phases]]", "[augmentation]\nwarp = 0.2\n\n[[phases]]"),
+            "got warp; 'damage' is trained with smallest_crop",
+        ),
+        (('variant = "damage"', 'variant = "tone"'), "got size 64, wanted a multiple of 96"),
     ],
 )
 def test_a_wrong_recipe_that_restores_says_what_is_wrong(change: tuple[str, str], words: str):

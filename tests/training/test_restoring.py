@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from retint.networks.mender import build_mender
+from retint.networks.mender import MENDERS, build_mender
 from retint.networks.mender_files import load_mender
-from retint.training.aging import AgedBatches
+from retint.training.aging import AgedBatch, AgedBatches, crop
 from retint.training.data import load_photos
 from retint.training.recipe import Augmentation, Damage
-from retint.training.restoring import restorer_terms
+from retint.training.restoring import CELL, restorer_terms
 from retint.training.run import open_run
 from retint.training.runfolder import FINAL
 
@@ -74,6 +75,67 @@ def test_clean_pictures_stay_clean_and_others_do_not(batches: AgedBatches) -> No
             assert not batch.mask[index].any() and batch.whole[index] == 1
         if batch.whole[index] == 1:
             assert torch.equal(batch.toned[index], batch.clean[index])
+
+
+def test_native_crops_are_the_pictures_own_pixels() -> None:
+    luma = np.random.default_rng(0).integers(0, 256, (60, 70), dtype=np.uint8)
+    places = np.lib.stride_tricks.sliding_window_view(luma, (32, 32))
+    rng = np.random.default_rng(1)
+    found = set()
+    for _ in range(20):
+        part = crop(luma, 32, Augmentation(native=1.0, smallest_crop=0.5, flip=0.5), rng)
+        as_it_is, mirrored = ((places == one).all(axis=(2, 3)) for one in (part, part[:, ::-1]))
+        assert int(as_it_is.sum()) + int(mirrored.sum()) == 1
+        found.add((bool(mirrored.any()), int(np.argmax(as_it_is | mirrored))))
+    assert {turned for turned, _ in found} == {True, False} and len(found) > 10
+
+
+def test_native_crops_of_what_is_smaller_are_mirrored_at_its_edges() -> None:
+    luma = np.arange(40 * 64, dtype=np.int64).reshape(40, 64).astype(np.uint8)
+    part = crop(luma, 64, Augmentation(native=1.0, flip=0.0), np.random.default_rng(0))
+    assert np.array_equal(part[:40], luma)
+    assert np.array_equal(part[40:], luma[:15:-1])
+
+
+def test_resampled_crops_are_of_the_size_asked_for() -> None:
+    luma = np.full((50, 200), 77, np.uint8)
+    rng = np.random.default_rng(0)
+    for smallest in (0.3, 1.0):
+        part = crop(luma, 64, Augmentation(smallest_crop=smallest), rng)
+        assert part.shape == (64, 64) and (part == 77).all()
+
+
+def test_some_marks_are_left_for_the_network_to_see() -> None:
+    """Of a picture that is all marks, whole cells are masked, or none of the cell."""
+    seen: list[torch.Tensor] = []
+
+    class Watching(type(build_mender("restore"))):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(x[:, 1:])
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    network = Watching(MENDERS["restore"])
+    ones = torch.ones(64, 1, 64, 64)
+    batch = AgedBatch(clean=ones, aged=ones, toned=ones, mask=ones, whole=ones[..., :1, :1])
+    with torch.no_grad():
+        restorer_terms(network, batch)
+    shares = seen[0].mean(dim=(1, 2, 3))
+    assert 0.3 < float((shares == 1).float().mean()) < 0.95  # the detector's best day
+    assert (shares < 0.7).any()
+    cells = seen[0].unfold(2, CELL, CELL).unfold(3, CELL, CELL).flatten(4)
+    assert torch.equal(cells.amin(dim=4), cells.amax(dim=4))
+
+
+def test_the_tone_of_whole_pictures_teaches_no_correction() -> None:
+    torch.manual_seed(0)
+    network = build_mender("tone")
+    picture = torch.rand(4, 1, 96, 96)
+    whole = AgedBatch(picture, picture, picture, torch.zeros_like(picture), torch.ones(4, 1, 1, 1))
+    terms = restorer_terms(network, whole)
+    assert terms["tone"].item() == 0
+    faded = AgedBatch(picture, picture / 2, picture / 2, torch.zeros_like(picture), torch.zeros(4, 1, 1, 1))
+    assert restorer_terms(network, faded)["tone"].item() > 0
 
 
 @pytest.mark.parametrize("name", ["restore", "damage", "tone", "upscale"])

@@ -25,7 +25,7 @@ from retint.training.probes import Judge
 from retint.training.recipe import Phase, Recipe
 from retint.training.report import write_report
 from retint.training.restoring import RestorerJudge, RestorerPhase
-from retint.training.runfolder import CHECKPOINT, FINAL, RunFolder, Shown
+from retint.training.runfolder import CHECKPOINT, FINAL, SHOWN, RunFolder, Shown
 
 Work: TypeAlias = "GeneratorPhase | CriticPhase | GanPhase | RestorerPhase"
 SMOOTHING = 0.98  # of the losses that are told; nothing rests on them
@@ -138,7 +138,7 @@ class Trainer:
             self._in_between(phase, steps, sums, speed, waited / (time.monotonic() - started))
         return True
 
-    def _step(self, sets: Any) -> Terms:
+    def _step(self, sets: list[list[Any]]) -> Terms:
         """One step; sets: of batches, as the phase's kind wants them."""
         phase, _ = self.plan[self.position]
         # dropout is drawn from the global generator, which belongs to this step now, too
@@ -286,7 +286,8 @@ class Trainer:
         else:
             assert not isinstance(self.validation, Judge)
             figures = None if self.validation is None else self.validation.figures(subject)
-            shown, results = self.validation, [] if self.validation is None else self.validation.renders(subject)
+            shown = self.validation
+            results = [] if self.validation is None else self.validation.renders(subject, SHOWN)
         if figures is not None:
             self._write({"position": self.position, "step": self.step, "figures": asdict(figures)})
             self._say(f"validation: {figures}")

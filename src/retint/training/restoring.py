@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 MARK_WEIGHT = 4.0  # of a pixel under a mask, over one that is not, in the loss of `restore`
 MISSING = 0.5  # odds that some of a picture's marks are not masked in the loss of `restore`
 CELL = 32  # px
-RARE = 1.5  # weight of a damaged pixel in the cross-entropy of `damage`, which are few
-DICE = 1.0  # weight of the overlap in the loss of `damage`
+RARE = 1.0  # weight of a damaged pixel in the cross-entropy of `damage`
+DICE = 0.1  # weight of the overlap in the loss of `damage`: more of it, and probabilities run to 0 and 1
 GRAIN = 3 / 255  # largest deviation of the noise on what `upscale` sees
 SAME = 8 / 255  # error of a corrected tone, root mean square, under which less counts for little
-FOUND = 0.5  # probability from which a pixel counts as found damaged, in figures
+FOUND = 0.5  # probability from which a pixel counts as damaged, or a tone as to be corrected, in figures
 
 
 def restorer_terms(network: Mender | Toner, batch: AgedBatch) -> dict[str, Tensor]:
@@ -162,9 +162,10 @@ class RestorerJudge:
         return len(self._clean)
 
     @torch.no_grad()
-    def renders(self, network: Mender | Toner) -> list[Rgb]:
-        """What the network makes of each aged picture; for `damage` the mask that it finds."""
-        return [_rgb(_result(network, aged, clean)[1]) for aged, clean in zip(self._aged, self._clean, strict=True)]
+    def renders(self, network: Mender | Toner, count: int) -> list[Rgb]:
+        """What the network makes of the first aged pictures; for `damage` the mask that it finds."""
+        pairs = list(zip(self._aged, self._clean, strict=True))[:count]
+        return [_rgb(_result(network, aged, clean)[1]) for aged, clean in pairs]
 
     @torch.no_grad()
     def figures(self, network: Mender | Toner) -> RestorerFigures:
@@ -198,8 +199,10 @@ def _result(network: Mender | Toner, aged: Aged, clean: Gray) -> tuple[Gray, Gra
     picture = tensor(aged.picture)
     if isinstance(network, Toner):
         small = F.interpolate(picture, (THUMBNAIL, THUMBNAIL), mode="area")
-        light, gamma, _ = network(small)
-        return aged.toned[:height, :width], plain(relight(tensor(aged.toned), light, gamma)), clean[:height, :width]
+        light, gamma, says = network(small)
+        toned = tensor(aged.toned)
+        result = relight(toned, light, gamma) if float(torch.sigmoid(says)) > FOUND else toned
+        return aged.toned[:height, :width], plain(result), clean[:height, :width]
     if network.variant.head == "mask":
         return aged.picture, plain((torch.sigmoid(network(picture)) > FOUND).float()), clean
     if network.variant.scale > 1:
