@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -34,20 +35,20 @@ def probability(*marks: tuple[slice, slice, float]) -> np.ndarray:
 
 def test_a_patch_counts_whole_once_it_is_certain_somewhere():
     found = probability((slice(5, 6), slice(2, 30), 0.4), (slice(5, 6), slice(10, 12), 0.9))
-    mask = mask_of(found, DamageGate(high=0.6, low=0.3, grow=0))
+    mask = mask_of(found, DamageGate(high=0.6, low=0.3, grow=0, marks=0))
     assert mask.sum() == 28
     assert mask[5, 2:30].all()
 
 
 def test_what_is_nowhere_certain_does_not_count():
     found = probability((slice(5, 6), slice(2, 30), 0.55))
-    assert not mask_of(found, DamageGate(high=0.6, low=0.3)).any()
-    assert mask_of(found, DamageGate(high=0.5, low=0.3)).any()
+    assert not mask_of(found, DamageGate(high=0.6, low=0.3, marks=0)).any()
+    assert mask_of(found, DamageGate(high=0.5, low=0.3, marks=0)).any()
 
 
 def test_what_is_too_small_does_not_count():
     found = probability((slice(5, 6), slice(2, 4), 1.0), (slice(20, 22), slice(2, 4), 1.0))
-    mask = mask_of(found, DamageGate(least_area=3, grow=0))
+    mask = mask_of(found, DamageGate(least_area=3, grow=0, marks=0))
     assert not mask[5].any()
     assert mask[20:22, 2:4].all()
     assert patches(mask) == 1
@@ -55,7 +56,7 @@ def test_what_is_too_small_does_not_count():
 
 def test_diagonal_lines_are_one_patch_and_the_mask_grows():
     found = np.diag(np.full(40, 255, np.uint8))
-    mask = mask_of(found, DamageGate(least_area=40, grow=0))
+    mask = mask_of(found, DamageGate(least_area=40, grow=0, marks=0))
     assert mask.sum() == 40
     assert patches(mask) == 1
     assert grown(mask, 1).sum() > 100
@@ -65,10 +66,31 @@ def test_diagonal_lines_are_one_patch_and_the_mask_grows():
 def test_strength_is_how_readily_something_counts():
     found = probability((slice(5, 8), slice(2, 30), 0.5))
     gate = DamageGate(high=0.6, low=0.3)
-    assert gate.at("auto") == gate.at(0.5) == gate
+    assert gate.at("auto") == gate
+    assert gate.at(0.5) == replace(gate, marks=0, share=0.0)
     assert mask_of(found, gate.at(0.8)).any()
     assert not mask_of(found, gate.at(0.2)).any()
     assert gate.at(1.0).high == gate.at(1.0).low == 0.05
+
+
+def test_auto_wants_evidence_in_the_picture_as_a_whole():
+    """Two specks are none; a third, or one large patch, is; a number does not ask."""
+    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, marks=3, share=0.1)
+    specks = [(slice(5, 7), slice(10 * at, 10 * at + 2), 0.9) for at in range(3)]
+    assert not mask_of(probability(*specks[:2]), gate).any()
+    assert mask_of(probability(*specks[:2]), gate.at(0.5)).sum() == 8
+    assert mask_of(probability(*specks), gate).sum() == 12
+    assert mask_of(probability((slice(0, 12), slice(0, 20), 0.9)), gate).sum() == 240
+
+
+def test_larger_pictures_want_more_marks_as_their_sides_grow():
+    large = np.zeros((768, 800), np.uint8)
+    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, marks=3, share=0.1)
+    for at in range(8):
+        large[10, 10 * at] = 255
+    assert not mask_of(large, gate).any()
+    large[20, 20] = 255
+    assert mask_of(large, gate).sum() == 9
 
 
 def test_an_empty_probability_is_no_damage():

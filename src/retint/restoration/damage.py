@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from retint.color import BLUE, GREEN, RED
 from retint.images.photograph import Pixels
+from retint.restoration.degradation import USUAL_SIDE
 from retint.restoration.noise import mended
 from retint.restoration.onnx_models import OnnxModel
 from retint.restoration.options import Strength
@@ -25,20 +26,29 @@ Probability = NDArray[np.uint8]  # (H, W), of 255
 
 @dataclass(frozen=True)
 class DamageGate:
-    """What counts as damage on `auto`: pixels of `low` and more in patches that reach `high` somewhere."""
+    """What counts as damage on `auto`: pixels of `low` and more in patches that reach `high` somewhere.
 
-    high: float = 0.98
-    low: float = 0.7
+    A picture is believed to be damaged at all for `marks` patches, or for patches that cover `share` of it: dust never
+    comes alone, and what is alone and no crease is more often a wire, a line on a court or a letter.
+    """
+
+    high: float = 0.9
+    low: float = 0.5
     least_area: int = 3  # px of a patch, before it grows
     grow: int = 1  # px, by which the mask goes beyond what was found: paint is soft at its rims
+    marks: int = 8  # of a short side of 256 px; more in larger pictures, as the side grows
+    share: float = 0.01
 
     def at(self, strength: Strength) -> DamageGate:
-        """The gate for a strength: `auto` and 0.5 are this one, 1 the least suspicion, near 0 only what is certain."""
+        """The gate for a strength: `auto` is this one; a number asks for no evidence in the picture as a whole.
+
+        0.5 has these probabilities, 1 the least suspicion, near 0 only what is certain.
+        """
         if strength == "auto":
             return self
         scale = 2 * (1 - float(strength))
         high, low = (min(0.99, max(0.05, value * scale)) for value in (self.high, self.low))
-        return DamageGate(high, low, self.least_area, self.grow)
+        return replace(self, high=high, low=low, marks=0, share=0.0)
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,10 @@ def mask_of(probability: Probability, gate: DamageGate) -> Mask:
     certain = np.bincount(np.asarray(labels[probability >= round(255 * gate.high)], np.intp), minlength=count) > 0
     keep: Mask = certain & (np.asarray(stats)[:, cv2.CC_STAT_AREA] >= gate.least_area)
     keep[0] = False  # the background
+    covered = int(np.asarray(stats)[keep, cv2.CC_STAT_AREA].sum())
+    wanted = gate.marks * max(1.0, min(probability.shape) / USUAL_SIDE)
+    if keep.sum() < wanted and covered < gate.share * probability.size:
+        return np.zeros(probability.shape, np.bool_)
     return grown(keep[np.asarray(labels, np.intp)], gate.grow)
 
 
