@@ -32,8 +32,8 @@ class DamageGate:
     comes alone, and what is alone and no crease is more often a wire, a line on a court or a letter.
     """
 
-    high: float = 0.9
-    low: float = 0.5
+    high: float = 0.8
+    low: float = 0.4
     least_area: int = 3  # px of a patch, before it grows
     grow: int = 1  # px, by which the mask goes beyond what was found: paint is soft at its rims
     marks: int = 8  # of a short side of 256 px; more in larger pictures, as the side grows

@@ -27,8 +27,8 @@ class ToneGate:
     Between `doubtful` and `sure` the strength rises from 0 to 1 with the network's confidence.
     """
 
-    doubtful: float = 0.8
-    sure: float = 0.9
+    doubtful: float = 0.5
+    sure: float = 0.7
     most_clipped: float = 0.01  # share of the picture that the correction may drive into black, and into white
 
     def strength(self, confidence: float) -> float:
