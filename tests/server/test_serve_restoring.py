@@ -142,11 +142,8 @@ def test_wrong_options_are_problems(served: Served, address: str, fields: dict[s
     assert [error["field"] for error in said["errors"]] == list(fields)
 
 
-def test_films_are_not_restored(served: Served, tmp_path: Path):
+def test_a_film_is_sent_to_its_own_address(served: Served, tmp_path: Path):
     film = small_film(tmp_path / "reel.mp4", frames=2)
-    answer = served.add_film(film, restore="all")
-    assert (answer.status_code, answer.json()["code"]) == (422, "FilmNotRestored")
-    assert answer.json()["detail"] == "reel.mp4: is a film, and restore mends photographs; send it without"
     said = restore(served, film.read_bytes(), "reel.mp4").json()
     assert (said["status"], said["code"]) == (415, "IsFilm")
     assert served.files == []

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 import retint
 from retint.restoration.options import RestoreOptions
 from retint.server.fields import (
-    film_fields,
+    film_options,
     parse_fields,
     photo_fields,
     pop_restore_options,
@@ -117,16 +117,9 @@ class Api:
     async def add_job(self, request: Request) -> Response:
         said = request.headers.get("content-length", "")
         self._films.require_room(int(said[:15]) if said.isdecimal() else 0)
-        fields = film_fields(self._settings.largest_render_factor)
         with self._film_places.one():
             async with receive(request, self._settings, self._settings.film_bytes) as upload:
-                if upload.fields.get("restore"):
-                    raise Problem(
-                        422,
-                        "FilmNotRestored",
-                        f"{upload.name or 'the film'}: is a film, and restore mends photographs; send it without",
-                    )
-                options = parse_fields(upload.fields, fields)
+                options = film_options(upload.fields, self._settings.largest_render_factor)
                 job = await anyio.to_thread.run_sync(self._films.add, upload.path, upload.name, options)
         return self._job(job, 201)
 
@@ -152,7 +145,7 @@ class Api:
     async def job_preview(self, request: Request) -> Response:
         preview = self._films.get(request.path_params["id"]).preview
         if preview is None:
-            raise Problem(404, "NoPreview", "no frame has been coloured yet; look again in a moment")
+            raise Problem(404, "NoPreview", "no frame is done yet; look again in a moment")
         return Response(preview, media_type="image/jpeg")
 
     async def job_events(self, request: Request) -> Response:

@@ -41,7 +41,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         "info": {
             "title": "retint",
             "version": retint.__version__,
-            "summary": "Colours and restores old photographs, and colours films.",
+            "summary": "Colours and restores old photographs and films.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "security": security,
@@ -72,7 +72,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             },
             "/v1/jobs": {
                 "post": _operation(
-                    "Queue a film.",
+                    "Queue a film to be coloured, mended, or both.",
                     {201: {**_json("Job", "Queued."), "headers": {"Location": _header("Where the job is.")}}},
                     (400, 408, 413, 415, 422, 429, 503, 507),
                     _form("A film.", film_fields(largest)),
@@ -94,7 +94,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "/v1/jobs/{id}/preview": {
                 "parameters": [_ID],
                 "get": _operation(
-                    "The latest frame that was rendered.",
+                    "The latest frame that is done.",
                     {200: {"description": "A frame.", "content": {"image/jpeg": picture["image/jpeg"]}}},
                     (404,),
                 ),
@@ -102,7 +102,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "/v1/jobs/{id}/result": {
                 "parameters": [_ID],
                 "get": _operation(
-                    "The coloured film. Ranges are served.",
+                    "The film that was made. Ranges are served.",
                     {
                         200: {"description": "All of it.", "content": _films()},
                         206: {"description": "A range of it.", "content": _films()},
@@ -230,7 +230,7 @@ _SCHEMAS: dict[str, Any] = {
                     {"type": "null"},
                     _object(
                         {
-                            "stage": {"type": "string", "enum": ["colour", "save"]},
+                            "stage": {"type": "string", "enum": ["colour", "restore", "save"]},
                             "frames": _INTEGER,
                             "of": _or_none("integer"),
                             "scene": _INTEGER,
@@ -251,8 +251,9 @@ _SCHEMAS: dict[str, Any] = {
                             "frames": _INTEGER,
                             "rendered": _INTEGER,
                             "scenes": _INTEGER,
-                            "model": _STRING,
-                            "render_factor": _INTEGER,
+                            "model": _or_none("string"),
+                            "render_factor": _or_none("integer"),
+                            "restored": {"type": "array", "items": _STRING},
                             "seconds": _NUMBER,
                             "notes": {"type": "array", "items": _STRING},
                         }

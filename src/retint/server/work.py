@@ -162,7 +162,7 @@ class Studio:
         kind = recognise_film(task.path, task.shown)
         if kind is not None:
             raise Problem(
-                415, "IsFilm", f"{task.shown}: is a film ({kind}) and no photograph; POST /v1/jobs colours films"
+                415, "IsFilm", f"{task.shown}: is a film ({kind}) and no photograph; POST /v1/jobs takes films"
             )
         recognise(task.path, task.shown)
         room = self._room if task.restore is None else self._restoring.room
