@@ -32,7 +32,7 @@ from retint.server.problems import Problem
 from retint.server.settings import Settings
 from retint.server.uploads import Gone, Incoming, Upload, receive
 from retint.server.waiting import FileBody, Places, done_for
-from retint.server.work import PhotoTask, Studio, accepted_format
+from retint.server.work import GivenMask, PhotoTask, Studio, accepted_format
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -73,14 +73,19 @@ class Api:
         def task_of(upload: Upload, format: str | None) -> PhotoTask:
             values = parse_fields(upload.fields, restore_fields())
             restore = pop_restore_options(values)
-            return PhotoTask(upload.path, upload.name, format=format, restore=restore, colour=False, **values)
+            mask = None if upload.mask is None else GivenMask(upload.mask.path, upload.mask.name)
+            return PhotoTask(
+                upload.path, upload.name, format=format, restore=restore, mask=mask, colour=False, **values
+            )
 
-        return await self._picture(request, task_of)
+        return await self._picture(request, task_of, mask=True)
 
-    async def _picture(self, request: Request, task_of: Callable[[Upload, str | None], PhotoTask]) -> Response:
+    async def _picture(
+        self, request: Request, task_of: Callable[[Upload, str | None], PhotoTask], *, mask: bool = False
+    ) -> Response:
         format = accepted_format(request.headers.get("accept"))
         with self._photo_places.one():
-            async with receive(request, self._settings, self._settings.photo_bytes) as upload:
+            async with receive(request, self._settings, self._settings.photo_bytes, mask=mask) as upload:
                 picture = await done_for(
                     request,
                     self._studio,

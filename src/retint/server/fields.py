@@ -174,11 +174,18 @@ def restore_fields() -> dict[str, Field]:
         "upscale": Field("Times the size.", *_whole(1, 2)),
         "quality": _QUALITY,
         "compare": Field("Before, what was filled, and after side by side, in place of the result alone.", *_flag()),
+        "save_mask": Field(
+            "What was filled in place of the result: white on black, to be corrected and sent as the mask. A PNG, "
+            "unless Accept names another format.",
+            *_flag(),
+        ),
     }
 
 
 def pop_restore_options(values: dict[str, Any]) -> RestoreOptions:
-    """Take what says how to restore out of the values of `restore_fields`."""
+    """Take what says how to restore out of the values of `restore_fields`. Raises Problem (422)."""
+    if values.get("compare") and values.get("save_mask"):
+        raise _wrong_options([("save_mask", "compare is asked for, too, and there is one answer; ask for one of them")])
     strength: Mapping[Stage, Any] = values.pop("strength", {})
     chosen = {name: values.pop(name) for name in ("stages", "grain", "cast", "upscale") if name in values}
     return RestoreOptions(**chosen, **strength)

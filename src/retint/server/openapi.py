@@ -9,7 +9,7 @@ import retint
 from retint.server.fields import Field, film_fields, photo_fields, restore_fields, strip_fields
 from retint.server.problems import MEDIA_TYPE
 from retint.server.settings import Settings
-from retint.server.uploads import FILE_FIELD
+from retint.server.uploads import FILE_FIELD, MASK_FIELD
 from retint.server.work import MEDIA_TYPES
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -59,7 +59,7 @@ def describe(settings: Settings) -> dict[str, Any]:
                     "Mend a photograph without colouring it: file in, file out.",
                     {200: {"description": "Mended.", "headers": _RESTORED_HEADERS, "content": picture}},
                     (400, 406, 408, 413, 415, 422, 429, 503, 507),
-                    _form("A photograph.", restore_fields()),
+                    _form("A photograph.", restore_fields(), mask=True),
                 )
             },
             "/v1/strip": {
@@ -153,8 +153,11 @@ def _problem(status: int) -> dict[str, Any]:
     return said
 
 
-def _form(about: str, fields: Mapping[str, Field]) -> dict[str, Any]:
+def _form(about: str, fields: Mapping[str, Field], *, mask: bool = False) -> dict[str, Any]:
     properties: dict[str, Any] = {FILE_FIELD: {"type": "string", "format": "binary", "description": about}}
+    if mask:
+        said = "White where the photograph is damaged, and of its size: what to fill, in place of what is found."
+        properties[MASK_FIELD] = {"type": "string", "format": "binary", "description": said}
     properties |= {name: {**field.schema, "description": field.about} for name, field in fields.items()}
     schema = {
         "type": "object",
