@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from synthetic_film import contents_of, make_film, varied
 
 import retint
 from retint.errors import InputError, OutputError, UnreadableFilmError
-from retint.pipelines import film_restore
+from retint.pipelines import film_pass, film_restore
 from retint.pipelines.film import FilmOptions, colorize_film, is_film_result
 from retint.pipelines.film_restore import RestoringFilms, is_restored_film, restore_film, run_restore
 from retint.pipelines.outputs import Targets
@@ -303,3 +305,45 @@ def test_for_who_works_through_many(tmp_path: Path):
     assert result.frames == 8
     assert films.is_result(tmp_path / "new.mp4")
     assert (tmp_path / "sheet.jpg").stat().st_size > 1000
+
+
+def test_frames_are_mended_in_turns_and_read_outside_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    held: list[bool] = [False]
+    turns: list[int] = []
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        assert not held[0]
+        held[0] = True
+        turns.append(1)
+        yield
+        held[0] = False
+
+    begin = film_pass.mend
+
+    def watched(frames: Any, *more: Any) -> Any:
+        def incoming() -> Any:
+            for frame in frames:
+                assert held[0]
+                yield frame
+
+        for moment in begin(incoming(), *more):
+            assert held[0]
+            yield moment
+
+    monkeypatch.setattr(film_pass, "mend", watched)
+    write(tmp_path / "old.mkv", clean_frames(30))
+    options = FilmOptions(restore=(FilmStage("dust"), FilmStage("weave")), stages=(outside(held),))
+    result = run_restore(tmp_path / "old.mkv", tmp_path / "new.mkv", options, turn=turn)
+    assert result.frames == 30 and len(turns) >= 30 and not held[0]
+
+
+def outside(held: list[bool]) -> Any:
+    """A stage that no turn may be held in."""
+
+    def stage(frames: Any) -> Any:
+        for frame in frames:
+            assert not held[0]
+            yield frame
+
+    return stage

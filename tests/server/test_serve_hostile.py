@@ -14,6 +14,17 @@ import pytest
 from hostile import NAMES, hostile
 from serving import Serve, picture, until
 
+# a prime number of them, so that each gets hostile files of every kind
+ADDRESSES = (
+    "/v1/colorize",
+    "/v1/colorize",
+    "/v1/restore",
+    "/v1/restore (mask)",
+    "/v1/jobs",
+    "/v1/strip",
+    "/v1/colorize",
+)
+
 # Sends a form slowly and without end: said to be 50 MiB, a piece at a time.
 SENDER = """
 import socket, sys, time
@@ -47,9 +58,13 @@ def test_five_hundred_hostile_uploads_are_refused_and_nothing_is_written_elsewhe
     assert served.process is not None
     before = psutil.Process(served.process.pid).memory_info().rss
     wrong: list[str] = []
+    good = picture()
     for number, (what, name, content) in enumerate(hostile()):
-        address = "/v1/jobs" if number % 5 == 0 else "/v1/strip" if number % 5 == 1 else "/v1/colorize"
-        answer = served.http.post(address, files={"file": (name, content)})
+        address = ADDRESSES[number % len(ADDRESSES)]
+        files = {"file": (name, content)}
+        if address.endswith("(mask)"):
+            files = {"file": ("old.jpg", good), "mask": (name, content)}
+        answer = served.http.post(address.partition(" ")[0], files=files)
         sound = answer.headers["content-type"] == "application/problem+json" and answer.json()["detail"]
         if not (400 <= answer.status_code < 500 and sound):
             wrong.append(f"{number}: {what}, {name[:30]!r} to {address}: {answer.status_code} {answer.text[:300]}")

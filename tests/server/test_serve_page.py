@@ -271,7 +271,7 @@ def middles(page: Any) -> tuple[float, float]:
 def test_a_photograph_is_restored_and_then_coloured(visit: Visit, format: str):
     page = visit()
     page.get_by_text("Settings").click()
-    page.get_by_label("Scratches, creases, spots, holes").check()
+    page.get_by_label("Scratches, dust, creases, spots, holes").check()
     assert page.locator("#settings-now").inner_text() == "restored · lite · 24"
     page.set_input_files("#files", [scratched(format)])
     done(page)
@@ -289,7 +289,7 @@ def test_a_photograph_is_restored_and_left_black_and_white(visit: Visit):
     page.get_by_text("Settings").click()
     only = page.get_by_label("Restore only, without colouring")
     assert only.is_disabled()  # without anything to restore there would be nothing to do
-    page.get_by_label("Scratches, creases, spots, holes").check()
+    page.get_by_label("Scratches, dust, creases, spots, holes").check()
     only.check()
     assert page.locator("#settings-now").inner_text() == "restored"
     page.set_input_files("#files", [scratched("PNG")])
@@ -303,21 +303,30 @@ def test_a_photograph_is_restored_and_left_black_and_white(visit: Visit):
         page.get_by_role("button", name="Download", exact=True).click()
     assert one.value.suggested_filename == "old-restored.png"
     assert colourfulness(Path(one.value.path()).read_bytes()) == 0
-    page.get_by_label("Scratches, creases, spots, holes").uncheck()
+    page.get_by_label("Scratches, dust, creases, spots, holes").uncheck()
     page.get_by_role("button", name="Do it again").click()
     page.locator(".card-state", has_text="lite, render factor 24").wait_for()
 
 
-def test_a_film_that_is_to_be_restored_is_refused_until_the_tick_is_gone(visit: Visit, tmp_path: Path):
+def test_a_film_is_restored_and_then_coloured_or_not(visit: Visit, served: Served, tmp_path: Path):
     page = visit()
     page.get_by_text("Settings").click()
-    page.get_by_label("Noise, blur").check()
-    page.set_input_files("#files", str(small_film(tmp_path / "reel.mp4", size=(320, 240))))
-    page.locator("[data-kind=failed] .card-state", has_text="Films are not restored, only photographs.").wait_for()
-    page.get_by_label("Noise, blur").uncheck()
-    page.get_by_role("button", name="Try again").click()
-    page.locator("video").wait_for()
-    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_label("Scratches, dust, creases, spots, holes").check()
+    film = str(small_film(tmp_path / "reel.mp4", size=(320, 240)))
+    page.set_input_files("#files", film)
+    page.locator(".card-state", has_text="24 frames, 2 scenes · lite · restored: dust, scratches").wait_for()
+    assert page.locator("video").is_visible() and page.locator(".compare-below").count() == 0
+    page.get_by_label("Restore only, without colouring").check()
+    page.set_input_files("#files", film)
+    page.locator("[data-kind=done]").nth(1).wait_for()
+    assert page.locator(".card-state").first.inner_text() == "24 frames · restored: dust, scratches"
+    page.select_option("#language", "es")
+    assert page.locator(".card-state").first.inner_text() == "24 fotogramas · restaurada: polvo, rayas"
+    with page.expect_download() as one:
+        page.get_by_role("button", name="Descargar", exact=True).first.click()
+    assert one.value.suggested_filename == "reel-restored.mp4"
+    page.get_by_role("button", name="Quitar todo").click()
+    until(lambda: not served.files)
 
 
 def test_a_film_shows_its_progress_and_is_cancelled(visit: Visit, served: Served, tmp_path: Path):

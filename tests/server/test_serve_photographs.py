@@ -117,7 +117,7 @@ def test_a_film_is_sent_to_its_own_address(served: Served, tmp_path):
     film = small_film(tmp_path / "reel.mp4", frames=2)
     said = served.colorize(film.read_bytes(), "reel.mp4").json()
     assert (said["status"], said["code"]) == (415, "IsFilm")
-    assert said["detail"] == "reel.mp4: is a film (MP4) and no photograph; POST /v1/jobs colours films"
+    assert said["detail"] == "reel.mp4: is a film (MP4) and no photograph; POST /v1/jobs takes films"
 
 
 def test_a_strip_shows_five_render_factors(served: Served):

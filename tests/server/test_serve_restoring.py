@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from hostile import png_bomb
 from PIL import Image
 from serving import Serve, Served, colourfulness, picture, until
 from small_film import small_film
@@ -142,11 +143,8 @@ def test_wrong_options_are_problems(served: Served, address: str, fields: dict[s
     assert [error["field"] for error in said["errors"]] == list(fields)
 
 
-def test_films_are_not_restored(served: Served, tmp_path: Path):
+def test_a_film_is_sent_to_its_own_address(served: Served, tmp_path: Path):
     film = small_film(tmp_path / "reel.mp4", frames=2)
-    answer = served.add_film(film, restore="all")
-    assert (answer.status_code, answer.json()["code"]) == (422, "FilmNotRestored")
-    assert answer.json()["detail"] == "reel.mp4: is a film, and restore mends photographs; send it without"
     said = restore(served, film.read_bytes(), "reel.mp4").json()
     assert (said["status"], said["code"]) == (415, "IsFilm")
     assert served.files == []
@@ -220,3 +218,82 @@ def test_restoring_and_colouring_take_turns():
     for thread in threads:
         thread.join(10)
     assert sorted(order) == ["coloured", "mended"]
+
+
+# masks
+
+
+def masked(
+    served: Served, content: bytes, mask: bytes, name: str = "mask.png", address: str = "/v1/restore", **fields: str
+) -> httpx.Response:
+    return served.http.post(address, files={"file": ("old.png", content), "mask": (name, mask)}, data=fields)
+
+
+def as_png(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_what_was_filled_comes_back_as_a_mask_and_is_taken_as_one(served: Served):
+    given, _, scratch = scratched()
+    answer = restore(served, given, save_mask="true")
+    assert answer.headers["content-type"] == "image/png"
+    assert 'filename="old-mask.png"' in answer.headers["content-disposition"]
+    assert "retint-restored" not in answer.headers
+    found = read_photo(answer.content).pixels
+    assert found.shape == scratch.shape and set(np.unique(found)) == {0, 255} and (found[scratch] == 255).all()
+    plain, again = restore(served, given), masked(served, given, answer.content)
+    assert (read_photo(plain.content).pixels == read_photo(again.content).pixels).all()
+    corrected = np.zeros_like(found)
+    corrected[5:8, 5:60] = 255  # another place, and not the scratch
+    other = masked(served, given, as_png(corrected), stages="damage")
+    assert json.loads(other.headers["retint-restored"]) == ["damage filled"]
+    after, before = read_photo(other.content).pixels, read_photo(given).pixels
+    assert (after[scratch] == 255).all() and (after != before)[5:8, 5:60].any()
+    assert served.files == []
+
+
+def test_a_field_for_a_mask_that_is_left_empty_is_none(served: Served):
+    given, _, _ = scratched()
+    answer = masked(served, given, b"", "")
+    assert answer.status_code == 200 and json.loads(answer.headers["retint-restored"]) == ["damage filled"]
+
+
+@pytest.mark.parametrize(
+    ("mask", "fields", "status", "code", "words"),
+    [
+        (
+            as_png(np.zeros((10, 20), np.uint8)),
+            {},
+            422,
+            "InputError",
+            "the mask is 20 x 10 px and the photograph 96 x 64; get one with save_mask=true, and correct that",
+        ),
+        (as_png(np.zeros((64, 96), np.uint8)), {"stages": "tone"}, 422, "InputError", "a mask says where damage is"),
+        (b"Dear diary", {}, 415, "UnsupportedInputError", "mask: mask.png: this is no kind of picture"),
+        (b"", {}, 422, "UnreadablePhotoError", "mask: mask.png: is empty (0 bytes)"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", {}, 415, "UnsupportedInputError", "mask: mask.png: is a film"),
+        (png_bomb(60000), {}, 422, "UnreadablePhotoError", "mask: mask.png: "),
+        (picture("PNG"), {"save_mask": "on", "compare": "on"}, 422, "WrongOption", "save_mask: compare is asked for"),
+    ],
+)
+def test_masks_that_cannot_be_used_are_told(
+    served: Served, mask: bytes, fields: dict[str, str], status: int, code: str, words: str
+):
+    answer = masked(served, picture("PNG"), mask, **fields)
+    said = answer.json()
+    assert (answer.status_code, said["code"]) == (status, code), said
+    assert words in said["detail"] and str(served.data) not in answer.text, said
+    assert served.files == []
+
+
+def test_masks_have_the_limits_of_photographs_and_an_address(inside: Serve, networks: Path):
+    served = inside(photo_bytes=1 << 20)
+    assert masked(served, picture("PNG"), bytes((1 << 20) + 1)).status_code == 413
+    said = masked(served, picture("PNG"), picture("PNG"), address="/v1/colorize").json()
+    assert (said["status"], said["code"]) == (422, "WrongForm")
+    twice = [("file", picture()), ("mask", picture()), ("mask", picture())]
+    said = served.http.post("/v1/restore", files=twice).json()
+    assert said["detail"] == "got several files in the field mask; send one form for each"
+    assert served.files == []

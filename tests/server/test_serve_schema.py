@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,9 @@ from serving import Serve
 from retint.server.openapi import describe
 from retint.server.settings import Settings
 
-# Without negative_data_rejection: a form has text alone, so what breaks the schema as JSON (an empty array) may be an
-# absent field as it is sent, which is right. test_serve_guard and test_serve_restoring have what is to be refused.
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
-    "response_schema_conformance,missing_required_header,unsupported_method,"
+    "response_schema_conformance,negative_data_rejection,missing_required_header,unsupported_method,"
     "allow_header_conformance"
 )
 
@@ -47,6 +46,7 @@ def test_every_address_is_described(tmp_path: Path):
 @pytest.mark.skipif(importlib.util.find_spec("schemathesis") is None, reason="schemathesis is not installed")
 def test_nothing_that_openapi_allows_or_forbids_breaks_the_server(inside: Serve, tmp_path: Path):
     served = inside()
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--no-color", "run", f"{served.address}openapi.json"),
@@ -55,6 +55,7 @@ def test_nothing_that_openapi_allows_or_forbids_breaks_the_server(inside: Serve,
             *("--suppress-health-check", "all", "--request-timeout", "30"),
         ],
         cwd=tmp_path,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "schema_hooks", "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         timeout=300,

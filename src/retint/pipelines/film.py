@@ -20,6 +20,7 @@ from retint.pipelines.film_options import (
     FilmProgress,
     FilmResult,
     FrameStage,
+    Turn,
     check_times,
 )
 from retint.pipelines.film_run import MARK, FilmRun, job_of
@@ -114,8 +115,12 @@ def run_film(
     options: FilmOptions,
     *,
     progress: Callable[[FilmProgress], None] | None = None,
+    turn: Turn | None = None,
 ) -> FilmResult:
-    """Colour a film with a colorizer that is loaded; else as `colorize_film`."""
+    """Colour a film with a colorizer that is loaded; else as `colorize_film`.
+
+    turn: where others want the machine, too, frames are mended in turns with them
+    """
     check_times(options)
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{target}: is the film itself; name another target")
@@ -126,7 +131,7 @@ def run_film(
         factor = colorizer.resolve_render_factor(options.render_factor, (film.info.width, film.info.height))
         job = job_of(source, colorizer, factor, options, encoding)
         with opened(target, job, resume=options.resume) as work:
-            run = FilmRun(film, work, colorizer, factor, options, encoding, progress)
+            run = FilmRun(film, work, colorizer, factor, options, encoding, progress, turn)
             try:
                 run.colour()
                 notes = run.save(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -19,6 +20,9 @@ if TYPE_CHECKING:  # no photograph needs what films are read with
 FrameStage: TypeAlias = "Callable[[Iterator[FilmFrame]], Iterator[FilmFrame]]"
 """Frames in, the same frames out with another luma: as many, in order, with their timestamps. A run that goes on with a
 film begins the stage anew at the first frame that is not done."""
+
+Turn: TypeAlias = "Callable[[], AbstractContextManager[None]]"
+"""Gives what is entered while a frame is mended, where others want the machine, too. What it raises ends the work."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,18 @@ put together in the end."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from retint.errors import InputError, OutputError
 from retint.pipelines.film_encoding import Encoding
-from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult
+from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult, Turn
 from retint.pipelines.film_stages import Stages
 from retint.pipelines.film_work import WorkFolder, fingerprint
 from retint.pipelines.film_writer import assemble, read_part
@@ -22,6 +23,7 @@ from retint.restoration.film import FilmStage, mend, reach
 from retint.restoration.film_weave import shifted
 
 PROGRESS_SECONDS = 0.2
+Frame = TypeVar("Frame")
 MENDED_MARK = "mended by a machine: retint"  # how the comment in a mended film's metadata begins
 
 
@@ -63,9 +65,11 @@ class FilmPass:
         options: FilmOptions,
         encoding: Encoding,
         progress: Callable[[FilmProgress], None] | None,
+        turn: Turn | None = None,
     ) -> None:
         self._film, self._work = film, work
         self._options, self._encoding = options, encoding
+        self._turn: Turn = turn or contextlib.nullcontext
         self._tell = progress or _nothing
         self._told = 0.0
         self._began = time.monotonic()
@@ -154,7 +158,9 @@ class FilmPass:
             yield from frames
             return
         last = self._work.parts[-1].last_pts if self._work.parts else None
-        for moment in mend(frames, self._options.restore, self._film.info.bit_depth):
+        turns = _TurnByTurn(self._turn)
+        moments = mend(turns.between(frames), self._options.restore, self._film.info.bit_depth)
+        for moment in turns.over(moments):
             frame = moment.frame
             if last is not None and frame.pts <= last:
                 continue
@@ -210,3 +216,38 @@ class FilmPass:
             notes=(*self._film.notes, *notes),
             restored=tuple(str(stage) for stage in self._options.restore),
         )
+
+
+class _TurnByTurn:
+    """Mends frames in turns with whoever else works on the machine: a turn is what is done between two frames read.
+
+    Stages look some dozens of frames ahead, so that a turn from one mended frame to the next could be a long one.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._held = contextlib.ExitStack()  # the turn, while it is this film's
+        self._ended = False  # nothing is read any more
+
+    def between(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames that go in: no turn is held while one is read."""
+        while True:
+            self._held.close()
+            frame = next(frames, None)
+            self._held.enter_context(self._turn())
+            if frame is None:
+                self._ended = True
+                return
+            yield frame
+
+    def over(self, mended: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames that come out: no turn is held while one is taken away."""
+        with self._held:
+            while True:
+                if self._ended:
+                    self._held.enter_context(self._turn())
+                frame = next(mended, None)
+                self._held.close()
+                if frame is None:
+                    return
+                yield frame

@@ -17,7 +17,7 @@ from retint.errors import InputError, OutputError
 from retint.pipelines.film import film_suffix
 from retint.pipelines.film_encoding import Codec, Encoding, Target, choose_codec, plan_encoding
 from retint.pipelines.film_file import opened as opened_file
-from retint.pipelines.film_options import FilmInterrupted, FilmOptions, FilmProgress, FilmResult, check_times
+from retint.pipelines.film_options import FilmInterrupted, FilmOptions, FilmProgress, FilmResult, Turn, check_times
 from retint.pipelines.film_pass import MENDED_MARK, FilmPass, job_of, mended_mark
 from retint.pipelines.film_preview import save_comparison
 from retint.pipelines.film_stages import Handover
@@ -75,8 +75,12 @@ def run_restore(
     options: FilmOptions,
     *,
     progress: Callable[[FilmProgress], None] | None = None,
+    turn: Turn | None = None,
 ) -> FilmResult:
-    """As `restore_film`, with options; those of colouring mean nothing here."""
+    """As `restore_film`, with options; those of colouring mean nothing here.
+
+    turn: where others want the machine, too, frames are mended in turns with them
+    """
     check_times(options)
     if not options.restore and not options.stages:
         raise InputError("got no stage, wanted some of dust, flicker, scratches, weave, noise")
@@ -88,7 +92,7 @@ def run_restore(
         encoding = plan_encoding(film.info, Target(target, codec, options.quality))
         job = job_of(source, options, encoding) | {"parts": PART_FRAMES}
         with opened(target, job, resume=options.resume) as work:
-            run = RestoreRun(film, work, options, encoding, progress)
+            run = RestoreRun(film, work, options, encoding, progress, turn)
             try:
                 run.mend()
                 notes = run.save(target)
@@ -152,8 +156,9 @@ class RestoreRun(FilmPass):
         options: FilmOptions,
         encoding: Encoding,
         progress: Callable[[FilmProgress], None] | None,
+        turn: Turn | None = None,
     ) -> None:
-        super().__init__(film, work, options, encoding, progress)
+        super().__init__(film, work, options, encoding, progress, turn)
         self._ready: Handover[FilmFrame | None] = Handover(self._stages)
 
     def mend(self) -> None:

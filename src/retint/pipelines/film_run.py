@@ -16,7 +16,7 @@ from retint.pipelines.film_colour import Coloured, EndOfPart, Gray, Seen, colour
 from retint.pipelines.film_encoding import Encoding
 from retint.pipelines.film_info import FilmInfo
 from retint.pipelines.film_luma import gray_of
-from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult
+from retint.pipelines.film_options import FilmOptions, FilmProgress, FilmResult, Turn
 from retint.pipelines.film_pass import FilmPass, mended_mark
 from retint.pipelines.film_stages import Handover
 from retint.pipelines.film_watermark import FilmWatermark
@@ -71,8 +71,9 @@ class FilmRun(FilmPass):
         options: FilmOptions,
         encoding: Encoding,
         progress: Callable[[FilmProgress], None] | None,
+        turn: Turn | None = None,
     ) -> None:
-        super().__init__(film, work, options, encoding, progress)
+        super().__init__(film, work, options, encoding, progress, turn)
         self._colorizer, self._factor = colorizer, factor
         self._decoded: Handover[_Held | None] = Handover(self._stages)
         self._coloured: Handover[Coloured[_Held] | EndOfPart | None] = Handover(self._stages)

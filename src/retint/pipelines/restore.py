@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import numpy as np
 
 from retint.errors import OutputError
-from retint.images import Photograph, read_photo, was_restored, write_photo
+from retint.images import MAX_PIXELS, Photograph, read_photo, was_restored, write_photo
 from retint.pipelines.outputs import Targets, compare_beside, mask_beside
 from retint.pipelines.photo import as_source, content_of, recognise, refuse_existing, side_by_side
 from retint.restoration.options import STAGES, RestoreOptions, Stage, Strength
@@ -126,12 +126,14 @@ def load_restorer(options: RestoreOptions) -> Restorer:
     return restorer
 
 
-def read_mask(source: str | Path | BinaryIO) -> Mask:
+def read_mask(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """Read a mask: (H, W), True where the picture is lighter than middle grey. What is transparent is not damaged.
+
+    max_pixels: larger ones are refused before anything is decoded
 
     Raises InputError and its kin.
     """
-    picture = read_photo(source)
+    picture = read_photo(source, max_pixels=max_pixels)
     mask = luma_of(picture.pixels) > 32767
     return mask if picture.alpha is None else mask & (picture.alpha > np.iinfo(picture.alpha.dtype).max // 2)
 

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 import retint
 from retint.restoration.options import RestoreOptions
 from retint.server.fields import (
-    film_fields,
+    film_options,
     parse_fields,
     photo_fields,
     pop_restore_options,
@@ -32,7 +32,7 @@ from retint.server.problems import Problem
 from retint.server.settings import Settings
 from retint.server.uploads import Gone, Incoming, Upload, receive
 from retint.server.waiting import FileBody, Places, done_for
-from retint.server.work import PhotoTask, Studio, accepted_format
+from retint.server.work import GivenMask, PhotoTask, Studio, accepted_format
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -73,14 +73,19 @@ class Api:
         def task_of(upload: Upload, format: str | None) -> PhotoTask:
             values = parse_fields(upload.fields, restore_fields())
             restore = pop_restore_options(values)
-            return PhotoTask(upload.path, upload.name, format=format, restore=restore, colour=False, **values)
+            mask = None if upload.mask is None else GivenMask(upload.mask.path, upload.mask.name)
+            return PhotoTask(
+                upload.path, upload.name, format=format, restore=restore, mask=mask, colour=False, **values
+            )
 
-        return await self._picture(request, task_of)
+        return await self._picture(request, task_of, mask=True)
 
-    async def _picture(self, request: Request, task_of: Callable[[Upload, str | None], PhotoTask]) -> Response:
+    async def _picture(
+        self, request: Request, task_of: Callable[[Upload, str | None], PhotoTask], *, mask: bool = False
+    ) -> Response:
         format = accepted_format(request.headers.get("accept"))
         with self._photo_places.one():
-            async with receive(request, self._settings, self._settings.photo_bytes) as upload:
+            async with receive(request, self._settings, self._settings.photo_bytes, mask=mask) as upload:
                 picture = await done_for(
                     request,
                     self._studio,
@@ -117,16 +122,9 @@ class Api:
     async def add_job(self, request: Request) -> Response:
         said = request.headers.get("content-length", "")
         self._films.require_room(int(said[:15]) if said.isdecimal() else 0)
-        fields = film_fields(self._settings.largest_render_factor)
         with self._film_places.one():
             async with receive(request, self._settings, self._settings.film_bytes) as upload:
-                if upload.fields.get("restore"):
-                    raise Problem(
-                        422,
-                        "FilmNotRestored",
-                        f"{upload.name or 'the film'}: is a film, and restore mends photographs; send it without",
-                    )
-                options = parse_fields(upload.fields, fields)
+                options = film_options(upload.fields, self._settings.largest_render_factor)
                 job = await anyio.to_thread.run_sync(self._films.add, upload.path, upload.name, options)
         return self._job(job, 201)
 
@@ -152,7 +150,7 @@ class Api:
     async def job_preview(self, request: Request) -> Response:
         preview = self._films.get(request.path_params["id"]).preview
         if preview is None:
-            raise Problem(404, "NoPreview", "no frame has been coloured yet; look again in a moment")
+            raise Problem(404, "NoPreview", "no frame is done yet; look again in a moment")
         return Response(preview, media_type="image/jpeg")
 
     async def job_events(self, request: Request) -> Response:

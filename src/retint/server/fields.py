@@ -13,6 +13,8 @@ from retint.server.problems import Problem
 from retint.server.settings import FACTORS
 
 _MOST_EVERY = 48  # pipelines.stabilizer's, which is not imported for a photograph
+FILM_STAGES = ("dust", "flicker", "scratches", "weave", "noise")  # restoration.film's, not imported for a photograph
+_OF_COLOURING = ("model", "render_factor", "watermark", "stabilize", "keyframes")  # options of films
 _STAGE = f"({'|'.join(STAGES)})"
 _SHARE = r"(auto|0(\.[0-9]+)?|1(\.0+)?)"
 CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi")
@@ -74,6 +76,18 @@ def _written(pattern: str, parse: Callable[[str], Any], wanted: str) -> tuple[di
 
 def _stages(text: str) -> tuple[Stage, ...]:
     return STAGES if text == "all" else parse_stages(text)
+
+
+def _film_stages(text: str) -> str:
+    """Stages of a film, each once and well written: text, for that is what the note of a film's job can hold."""
+    from retint.errors import InputError
+    from retint.restoration.film import USUAL, parse_film_stages
+
+    try:
+        stages = USUAL if text == "usual" else parse_film_stages(text)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return ",".join(str(stage) for stage in stages)
 
 
 def _flag() -> tuple[dict[str, Any], Callable[[str], bool]]:
@@ -160,11 +174,18 @@ def restore_fields() -> dict[str, Field]:
         "upscale": Field("Times the size.", *_whole(1, 2)),
         "quality": _QUALITY,
         "compare": Field("Before, what was filled, and after side by side, in place of the result alone.", *_flag()),
+        "save_mask": Field(
+            "What was filled in place of the result: white on black, to be corrected and sent as the mask. A PNG, "
+            "unless Accept names another format.",
+            *_flag(),
+        ),
     }
 
 
 def pop_restore_options(values: dict[str, Any]) -> RestoreOptions:
-    """Take what says how to restore out of the values of `restore_fields`."""
+    """Take what says how to restore out of the values of `restore_fields`. Raises Problem (422)."""
+    if values.get("compare") and values.get("save_mask"):
+        raise _wrong_options([("save_mask", "compare is asked for, too, and there is one answer; ask for one of them")])
     strength: Mapping[Stage, Any] = values.pop("strength", {})
     chosen = {name: values.pop(name) for name in ("stages", "grain", "cast", "upscale") if name in values}
     return RestoreOptions(**chosen, **strength)
@@ -178,8 +199,23 @@ def strip_fields() -> dict[str, Field]:
 def film_fields(largest: int) -> dict[str, Field]:
     """Of `POST /v1/jobs`."""
     keyframes = _or_words(_whole(1, _MOST_EVERY), "auto", "off")
+    stage = f"({'|'.join(FILM_STAGES)})(={_SHARE})?"
+    schema, parse_usual = _written(f"usual|{stage}( *, *{stage})*", _film_stages, "usual, or such as dust,flicker=0.5")
+
+    def parse_restore(text: str) -> str:
+        _film_stages(text)  # first, for it says what exactly is wrong
+        return parse_usual(text)
+
     return {
         **_common(largest),
+        "restore": Field(
+            "Mend it: usual (dust, flicker and scratches), or some of the stages dust (seen in one frame), flicker (of "
+            "brightness), scratches (upright, that stay), weave (in the gate), noise, with commas between. Each may "
+            "have a strength, such as flicker=0.5; else it does nothing where nothing is wrong.",
+            schema,
+            parse_restore,
+        ),
+        "colorize": Field("false: mend it alone; by default what is usual.", *_flag()),
         "container": Field("Of the result. By default the source's, where it can be.", *_choice(*CONTAINERS)),
         "codec": Field(
             "Of the result. By default h264, and av1 in webm.", *_choice("h264", "h265", "av1", "ffv1", "prores")
@@ -197,6 +233,18 @@ def film_fields(largest: int) -> dict[str, Field]:
     }
 
 
+def film_options(given: Mapping[str, str], largest: int) -> dict[str, Any]:
+    """The values of the form of a film. Raises Problem (422) as `parse_fields` does, and for what cannot be meant."""
+    values = parse_fields(given, film_fields(largest))
+    if values.get("colorize", True):
+        return values
+    if wrong := [
+        (name, "is for colours, and colorize is false; leave it out") for name in _OF_COLOURING if name in values
+    ]:
+        raise _wrong_options(wrong)
+    return {"restore": _film_stages("usual"), **values}
+
+
 def parse_fields(given: Mapping[str, str], fields: Mapping[str, Field]) -> dict[str, Any]:
     """The values of a form; empty ones count as not given. Raises Problem (422) that names every wrong one."""
     values: dict[str, Any] = {}
@@ -210,8 +258,13 @@ def parse_fields(given: Mapping[str, str], fields: Mapping[str, Field]) -> dict[
             try:
                 values[name] = fields[name].parse(text)
             except ValueError as error:
-                wrong.append((name, f"got {text[:100]!r}, {error}"))
+                said = str(error)[:300]
+                wrong.append((name, said if said.startswith("got ") else f"got {text[:100]!r}, {said}"))
     if wrong:
-        detail = "; ".join(f"{name}: {said}" for name, said in wrong)
-        raise Problem(422, "WrongOption", detail, fields=wrong)
+        raise _wrong_options(wrong)
     return values
+
+
+def _wrong_options(wrong: list[tuple[str, str]]) -> Problem:
+    detail = "; ".join(f"{name}: {said}" for name, said in wrong)
+    return Problem(422, "WrongOption", detail, fields=wrong)

@@ -1,11 +1,12 @@
-"""What is done with a film: looked at when it comes, then coloured through the same pipeline as the command's."""
+"""What is done with a film: looked at when it comes, then mended and coloured through the command's own pipelines."""
 
 from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from retint.server.settings import Settings
 
 if TYPE_CHECKING:
     from retint.pipelines.film_info import FilmInfo
+    from retint.pipelines.media import FilmFrame
 
 _PREVIEW_SIDE = 640  # px
 _PREVIEW_SECONDS = 0.5  # between previews
@@ -82,9 +84,10 @@ def shown_size(info: FilmInfo) -> tuple[int, int]:
     return (height, width) if info.rotation % 180 else (width, height)
 
 
-def colour_film(job: Job, models: Models, settings: Settings) -> FilmResult:
-    """Colour it, or go on with it. Raises Stopped as soon as `job.stop` is set, RetintError."""
+def work_on(job: Job, models: Models, settings: Settings) -> FilmResult:
+    """Mend it, colour it, or go on with it. Raises Stopped as soon as `job.stop` is set, RetintError."""
     from retint.pipelines.film import run_film
+    from retint.pipelines.film_restore import run_restore
     from retint.pipelines.media import open_film
 
     until = time.monotonic() + settings.film_seconds
@@ -99,8 +102,30 @@ def colour_film(job: Job, models: Models, settings: Settings) -> FilmResult:
         check()
         job.show(now)
 
-    said = job.options
-    options = FilmOptions(
+    @contextmanager
+    def turn() -> Generator[None]:
+        check()
+        with models.turns.one():
+            yield
+
+    options = _options(job.options)
+    check()
+    with open_film(job.source_path) as film:
+        previews = _Previews(job, film.info)
+    how: dict[str, Any] = {"progress": progress, "turn": turn}
+    if not job.is_coloured:
+        options = replace(options, stages=(previews.watch,))
+        return run_restore(job.source_path, job.target_path, options, **how)
+    colorizer = _Watched(models.get(job.options.get("model")), check, previews.show)
+    return run_film(job.source_path, job.target_path, colorizer, options, **how)
+
+
+def _options(said: dict[str, Any]) -> FilmOptions:
+    """What a job asks for, or what is usual."""
+    from retint.restoration.film import parse_film_stages
+
+    stages = said.get("restore")
+    return FilmOptions(
         render_factor=said.get("render_factor"),
         stabilize=said.get("stabilize", "normal"),
         keyframes=said.get("keyframes", "auto"),
@@ -110,12 +135,8 @@ def colour_film(job: Job, models: Models, settings: Settings) -> FilmResult:
         start=said.get("start"),
         end=said.get("end"),
         overwrite=True,
+        restore=() if stages is None else parse_film_stages(stages),
     )
-    check()
-    with open_film(job.source_path) as film:
-        turned = film.info.rotation
-    colorizer = _Watched(models.get(said.get("model")), check, _Previews(job, turned).show)
-    return run_film(job.source_path, job.target_path, colorizer, options, progress=progress)
 
 
 class _Watched(Colorizer):
@@ -139,24 +160,45 @@ class _Watched(Colorizer):
 
 
 class _Previews:
-    """The frames that the network has just seen, in colour: no render is made for them."""
+    """The frames that were done last, as JPEGs."""
 
-    def __init__(self, job: Job, turned: int) -> None:
-        self._job, self._turned = job, turned
+    def __init__(self, job: Job, info: FilmInfo) -> None:
+        self._job, self._info = job, info
+        width, height = (job.height, job.width) if info.rotation % 180 else (job.width, job.height)
+        scale = _PREVIEW_SIDE / max(width, height)
+        self._size = max(1, round(width * scale)), max(1, round(height * scale))  # before it is turned
         self._last = 0.0
 
+    def watch(self, frames: Iterator[FilmFrame]) -> Iterator[FilmFrame]:
+        """Show frames that go by, as they are."""
+        from retint.pipelines.media import gray8
+
+        for frame in frames:
+            if self._is_time():
+                gray = gray8(frame, self._info, self._size)
+                self._show(gray if frame.chroma is None else merge_chroma(gray, frame.chroma))
+            yield frame
+
     def show(self, gray: NDArray[np.uint8], chroma: Chroma) -> None:
-        """gray: (S, S) uint8, the frame squeezed into a square; chroma: (S, S, 2)"""
-        if time.monotonic() - self._last < _PREVIEW_SECONDS:
-            return
-        self._last = time.monotonic()
+        """Show what the network has just seen, in colour: no render is made for it.
+
+        gray: (S, S) uint8, the frame squeezed into a square; chroma: (S, S, 2)
+        """
+        if self._is_time():
+            self._show(merge_chroma(gray, chroma))
+
+    def _is_time(self) -> bool:
+        is_time = time.monotonic() - self._last >= _PREVIEW_SECONDS
+        if is_time:
+            self._last = time.monotonic()
+        return is_time
+
+    def _show(self, pixels: NDArray[Any]) -> None:
+        """pixels: (h, w) or (h, w, 3) uint8, of whatever shape"""
         job = self._job
-        size = (job.height, job.width) if self._turned % 180 else (job.width, job.height)
-        scale = _PREVIEW_SIDE / max(size)
-        picture = Image.fromarray(np.asarray(merge_chroma(gray, chroma), dtype=np.uint8))
-        picture = picture.resize((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
+        picture = Image.fromarray(np.asarray(pixels, dtype=np.uint8)).resize(self._size)
         out = io.BytesIO()
-        picture.rotate(self._turned, expand=True).save(out, "JPEG", quality=85)
+        picture.rotate(self._info.rotation, expand=True).save(out, "JPEG", quality=85)
         job.preview = out.getvalue()
         job.preview_count += 1
         job.changed()

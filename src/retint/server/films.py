@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from retint.errors import OutputError, RetintError
-from retint.server.film_work import Stopped, colour_film, look_at
+from retint.server.film_work import Stopped, look_at, work_on
 from retint.server.job import INTERRUPTED, OVER, Job
 from retint.server.models import Models
 from retint.server.problems import Problem, busy, problem_of
@@ -70,7 +70,8 @@ class Films:
 
     def add(self, path: Path, name: str, options: dict[str, Any]) -> Job:
         """Take a film that has come, and queue it. Moves `path`. Raises Problem, RetintError."""
-        self._models.require(options.get("model"))
+        if options.get("colorize", True):
+            self._models.require(options.get("model"))
         look = look_at(path, name, options)
         identity = secrets.token_urlsafe(18)
         folder = self._folder / identity
@@ -183,7 +184,7 @@ class Films:
                     return
                 job = self._running = self._queue.pop(0)
             try:
-                self._colour(job)
+                self._work_on(job)
             except Exception as error:  # a disk that is full when its state is saved
                 _LOG.error("film %s", job.id, exc_info=error)
             finally:
@@ -193,13 +194,13 @@ class Films:
                 if removed:
                     shutil.rmtree(job.folder, ignore_errors=True)
 
-    def _colour(self, job: Job) -> None:
+    def _work_on(self, job: Job) -> None:
         job.state = "running"
         job.changed()
         with contextlib.suppress(OutputError):  # it is only for a restart in the middle; the end is saved again
             job.save()
         try:
-            result = colour_film(job, self._models, self._settings)
+            result = work_on(job, self._models, self._settings)
         except Stopped:
             self._interrupted(job)
             return

@@ -1,4 +1,4 @@
-"""One film to colour: what was asked for, how far it is, and what became of it."""
+"""One film to mend, to colour, or both: what was asked for, how far it is, and what became of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 from retint.images.atomic import whole_file
 from retint.pipelines.film_options import FilmProgress, FilmResult
+from retint.pipelines.inputs import RESTORED_ENDING, RESULT_ENDING
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
 Stop = Literal["removed", "unwatched", "shutdown", "time"]
@@ -61,8 +62,14 @@ class Job:
         return self.folder / self.target
 
     @property
+    def is_coloured(self) -> bool:
+        """Whether it is to be coloured; else it is only mended."""
+        return self.options.get("colorize", True)
+
+    @property
     def result_name(self) -> str:
-        return f"{Path(self.name).stem or 'film'}-color{self.target_path.suffix}"
+        ending = RESULT_ENDING if self.is_coloured else RESTORED_ENDING
+        return f"{Path(self.name).stem or 'film'}{ending}{self.target_path.suffix}"
 
     def changed(self) -> None:
         self.version += 1
@@ -89,6 +96,7 @@ class Job:
             "scenes": result.scenes,
             "model": result.model,
             "render_factor": result.render_factor,
+            "restored": list(result.restored),
             "seconds": result.seconds,
             "notes": list(result.notes),
         }

@@ -9,7 +9,7 @@ import retint
 from retint.server.fields import Field, film_fields, photo_fields, restore_fields, strip_fields
 from retint.server.problems import MEDIA_TYPE
 from retint.server.settings import Settings
-from retint.server.uploads import FILE_FIELD
+from retint.server.uploads import FILE_FIELD, MASK_FIELD
 from retint.server.work import MEDIA_TYPES
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -41,7 +41,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         "info": {
             "title": "retint",
             "version": retint.__version__,
-            "summary": "Colours and restores old photographs, and colours films.",
+            "summary": "Colours and restores old photographs and films.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "security": security,
@@ -59,7 +59,7 @@ def describe(settings: Settings) -> dict[str, Any]:
                     "Mend a photograph without colouring it: file in, file out.",
                     {200: {"description": "Mended.", "headers": _RESTORED_HEADERS, "content": picture}},
                     (400, 406, 408, 413, 415, 422, 429, 503, 507),
-                    _form("A photograph.", restore_fields()),
+                    _form("A photograph.", restore_fields(), mask=True),
                 )
             },
             "/v1/strip": {
@@ -72,7 +72,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             },
             "/v1/jobs": {
                 "post": _operation(
-                    "Queue a film.",
+                    "Queue a film to be coloured, mended, or both.",
                     {201: {**_json("Job", "Queued."), "headers": {"Location": _header("Where the job is.")}}},
                     (400, 408, 413, 415, 422, 429, 503, 507),
                     _form("A film.", film_fields(largest)),
@@ -94,7 +94,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "/v1/jobs/{id}/preview": {
                 "parameters": [_ID],
                 "get": _operation(
-                    "The latest frame that was rendered.",
+                    "The latest frame that is done.",
                     {200: {"description": "A frame.", "content": {"image/jpeg": picture["image/jpeg"]}}},
                     (404,),
                 ),
@@ -102,7 +102,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             "/v1/jobs/{id}/result": {
                 "parameters": [_ID],
                 "get": _operation(
-                    "The coloured film. Ranges are served.",
+                    "The film that was made. Ranges are served.",
                     {
                         200: {"description": "All of it.", "content": _films()},
                         206: {"description": "A range of it.", "content": _films()},
@@ -153,8 +153,11 @@ def _problem(status: int) -> dict[str, Any]:
     return said
 
 
-def _form(about: str, fields: Mapping[str, Field]) -> dict[str, Any]:
+def _form(about: str, fields: Mapping[str, Field], *, mask: bool = False) -> dict[str, Any]:
     properties: dict[str, Any] = {FILE_FIELD: {"type": "string", "format": "binary", "description": about}}
+    if mask:
+        said = "White where the photograph is damaged, and of its size: what to fill, in place of what is found."
+        properties[MASK_FIELD] = {"type": "string", "format": "binary", "description": said}
     properties |= {name: {**field.schema, "description": field.about} for name, field in fields.items()}
     schema = {
         "type": "object",
@@ -230,7 +233,7 @@ _SCHEMAS: dict[str, Any] = {
                     {"type": "null"},
                     _object(
                         {
-                            "stage": {"type": "string", "enum": ["colour", "save"]},
+                            "stage": {"type": "string", "enum": ["colour", "restore", "save"]},
                             "frames": _INTEGER,
                             "of": _or_none("integer"),
                             "scene": _INTEGER,
@@ -251,8 +254,9 @@ _SCHEMAS: dict[str, Any] = {
                             "frames": _INTEGER,
                             "rendered": _INTEGER,
                             "scenes": _INTEGER,
-                            "model": _STRING,
-                            "render_factor": _INTEGER,
+                            "model": _or_none("string"),
+                            "render_factor": _or_none("integer"),
+                            "restored": {"type": "array", "items": _STRING},
                             "seconds": _NUMBER,
                             "notes": {"type": "array", "items": _STRING},
                         }

@@ -1,6 +1,7 @@
-"""Receiving a form with one file in it: piece by piece onto the disk, under a name of the server's own.
+"""Receiving a form with a file in it, and its mask where one may be sent: piece by piece onto the disk, under names of
+the server's own.
 
-The name that the file has with the sender serves for messages and for the name that its result is offered under, and
+The name that a file has with the sender serves for messages and for the name that its result is offered under, and
 touches no file system. Whatever ends the transfer early, the piece that had come is removed.
 """
 
@@ -10,7 +11,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +26,7 @@ from retint.server.problems import Problem
 from retint.server.settings import MIB, Settings
 
 FILE_FIELD = "file"
+MASK_FIELD = "mask"
 _FORM_BYTES = 64 * 1024  # of everything beside the file
 _PARTS = 64
 _LOOK_BYTES = 32 * MIB  # between looks at the room on the disk
@@ -39,32 +41,41 @@ class Gone(Exception):  # noqa: N818 - not an error
 
 
 @dataclass
-class Upload:
-    """A form that has come."""
+class Sent:
+    """A file that has come."""
 
-    path: Path  # of the file, which is removed at the end of the block unless it was moved away
+    path: Path  # it is removed at the end of the block unless it was moved away
     name: str = ""  # that the sender gave it, without folders; may be empty
     size: int = 0
+
+
+@dataclass
+class Upload(Sent):
+    """A form that has come: its file, and what is with it."""
+
     fields: dict[str, str] = field(default_factory=dict[str, str])
+    mask: Sent | None = None
 
 
 @dataclass
 class _Part:
     name: str
-    is_file: bool
+    sent: Sent | None = None  # of a file
+    out: BinaryIO | None = None
     text: bytearray = field(default_factory=bytearray)
 
 
 class _Form:
     """Takes what the parser finds. Raises Problem."""
 
-    def __init__(self, upload: Upload, out: BinaryIO, most: int) -> None:
-        self._upload, self._out, self._most = upload, out, most
+    def __init__(self, upload: Upload, files: dict[str, tuple[Sent, BinaryIO]], most: int) -> None:
+        """files: what may be sent, by its field, and where it goes. most: bytes of each"""
+        self._upload, self._files, self._most = upload, files, most
         self._header, self._value = bytearray(), bytearray()
         self._headers: dict[bytes, bytes] = {}
         self._part: _Part | None = None
         self._parts = self._beside = 0
-        self._has_file = False
+        self._got: set[str] = set()
         self.ended = False
 
     def on_part_begin(self) -> None:
@@ -90,25 +101,27 @@ class _Form:
         if b"name" not in options:
             raise Problem(400, "WrongForm", f"a part of the form has no name; send {_FORM}")
         name = options[b"name"].decode("utf-8", "replace")
-        if name != FILE_FIELD:
+        if name not in self._files:
             if b"filename" in options:
                 raise Problem(422, "WrongForm", f"got a file in the field {name[:100]!r}; send {_FORM}")
-            self._part = _Part(name, is_file=False)
+            self._part = _Part(name)
             return
-        if self._has_file:
-            raise Problem(422, "WrongForm", "got several files; send one form for each")
-        self._has_file = True
-        self._upload.name = plain_name(options.get(b"filename", b"").decode("utf-8", "replace"))
-        self._part = _Part(name, is_file=True)
+        if name in self._got:
+            what = "files" if name == FILE_FIELD else f"files in the field {name}"
+            raise Problem(422, "WrongForm", f"got several {what}; send one form for each")
+        self._got.add(name)
+        sent, out = self._files[name]
+        sent.name = plain_name(options.get(b"filename", b"").decode("utf-8", "replace"))
+        self._part = _Part(name, sent, out)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         assert self._part is not None
-        if self._part.is_file:
-            self._upload.size += end - start
-            if self._upload.size > self._most:
+        if self._part.sent is not None and self._part.out is not None:
+            self._part.sent.size += end - start
+            if self._part.sent.size > self._most:
                 raise too_large(self._most)
             try:
-                self._out.write(data[start:end])
+                self._part.out.write(data[start:end])
             except OSError as error:
                 raise disk_full(error) from error
             return
@@ -119,7 +132,7 @@ class _Form:
 
     def on_part_end(self) -> None:
         part, self._part = self._part, None
-        if part is None or part.is_file:
+        if part is None or part.sent is not None:
             return
         if part.name in self._upload.fields:
             raise Problem(422, "WrongForm", f"the option {part.name[:100]!r} is given twice; give it once")
@@ -134,13 +147,18 @@ class _Form:
     def finish(self) -> None:
         if not self.ended:
             raise Problem(400, "WrongForm", "the form ends before its last boundary; send it whole")
-        if not self._has_file:
+        if FILE_FIELD not in self._got:
             raise Problem(422, "WrongForm", f"the form has no file; send {_FORM}")
+        mask = self._files[MASK_FIELD][0] if MASK_FIELD in self._got else None
+        if mask is not None and (mask.size or mask.name):  # neither: what browsers send where none was chosen
+            self._upload.mask = mask
 
 
 @asynccontextmanager
-async def receive(request: Request, settings: Settings, most: int) -> AsyncGenerator[Upload]:
+async def receive(request: Request, settings: Settings, most: int, *, mask: bool = False) -> AsyncGenerator[Upload]:
     """Receive a form whose file has at most `most` bytes.
+
+    mask: whether a second file may be with it, in the field mask, of as many bytes
 
     Raises
     ------
@@ -148,17 +166,22 @@ async def receive(request: Request, settings: Settings, most: int) -> AsyncGener
     Gone: the client went away in the middle
     """
     boundary = _boundary(request)
-    _refuse_large(request, most + _FORM_BYTES)
+    _refuse_large(request, most, _FORM_BYTES + mask * most)
     path = settings.data / "incoming" / secrets.token_hex(16)
     upload = Upload(path)
+    wanted: dict[str, Sent] = {FILE_FIELD: upload}
+    if mask:
+        wanted[MASK_FIELD] = Sent(path.with_suffix(".mask"))
     try:
-        with path.open("xb") as out:
-            form = _Form(upload, out, most)
+        with ExitStack() as stack:
+            files = {name: (sent, stack.enter_context(sent.path.open("xb"))) for name, sent in wanted.items()}
+            form = _Form(upload, files, most)
             parser = MultipartParser(boundary, _callbacks(form), max_header_size=_HEADER_BYTES)  # pyright: ignore
             await _pump(request, parser, form, settings)
         yield upload
     finally:
-        path.unlink(missing_ok=True)
+        for sent in wanted.values():
+            sent.path.unlink(missing_ok=True)
 
 
 def _callbacks(form: _Form) -> dict[str, object]:
@@ -203,9 +226,10 @@ def _boundary(request: Request) -> bytes:
     return boundary
 
 
-def _refuse_large(request: Request, most: int) -> None:
+def _refuse_large(request: Request, most: int, beside: int) -> None:
+    """most, beside: bytes of the file, and of all else"""
     said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said[:20]) > most:
+    if said.isdecimal() and int(said[:20]) > most + beside:
         raise too_large(most)
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -20,7 +20,7 @@ import retint.weights
 from retint.errors import RetintError
 from retint.images import FORMATS, Mark, Photograph, read_photo, result_format, write_photo
 from retint.images.tones import to_8_bit
-from retint.pipelines.inputs import COMPARE_ENDING, RESTORED_ENDING, RESULT_ENDING
+from retint.pipelines.inputs import COMPARE_ENDING, MASK_ENDING, RESTORED_ENDING, RESULT_ENDING
 from retint.pipelines.photo import as_source, recognise, recognise_film, side_by_side
 from retint.pipelines.room import MOST_PHOTOS, Room
 from retint.rendering.memory import cores_available
@@ -28,11 +28,13 @@ from retint.server.models import Models
 from retint.server.problems import Problem, problem_of
 from retint.server.restoring import Restoring
 from retint.server.settings import MIB, Settings
+from retint.server.uploads import MASK_FIELD
 
 if TYPE_CHECKING:
     from retint.rendering import Colorizer
     from retint.restoration.options import RestoreOptions
     from retint.restoration.photo import Restored
+    from retint.restoration.planes import Mask
 
 Result = TypeVar("Result")
 
@@ -46,6 +48,7 @@ _PACKAGE = str(Path(str(retint.weights.__file__)).parent)  # where networks of r
 # Advice that is for who calls the library, and what it is for who posts a file
 _WORDS = {
     "scale it down, or raise max_pixels if you trust the file": "scale it down",
+    "save one with --save-mask, and correct that": "get one with save_mask=true, and correct that",
 }
 
 MEDIA_TYPES = {
@@ -63,6 +66,18 @@ class Dropped(Exception):  # noqa: N818 - not an error
 
 
 @dataclass(frozen=True)
+class GivenMask:
+    """A picture that says what is to be filled."""
+
+    path: Path
+    name: str  # that its sender gave it
+
+    @property
+    def shown(self) -> str:
+        return self.name or "the mask"
+
+
+@dataclass(frozen=True)
 class PhotoTask:
     """One photograph to restore, to colour, or both."""
 
@@ -76,6 +91,8 @@ class PhotoTask:
     format: str | None = None  # Pillow's name; None: the photograph's own
     restore: RestoreOptions | None = None  # None: nothing is mended
     colour: bool = True
+    mask: GivenMask | None = None  # what to fill, in place of what is found
+    save_mask: bool = False  # what was filled is wanted, in place of the result
 
     @property
     def shown(self) -> str:
@@ -162,7 +179,7 @@ class Studio:
         kind = recognise_film(task.path, task.shown)
         if kind is not None:
             raise Problem(
-                415, "IsFilm", f"{task.shown}: is a film ({kind}) and no photograph; POST /v1/jobs colours films"
+                415, "IsFilm", f"{task.shown}: is a film ({kind}) and no photograph; POST /v1/jobs takes films"
             )
         recognise(task.path, task.shown)
         room = self._room if task.restore is None else self._restoring.room
@@ -179,7 +196,10 @@ class Studio:
             room.leave(held)
 
     def _picture(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> Picture:
-        restored = self._restored(task, photo, dropped)
+        mask = None if task.mask is None else self._mask(task.mask)
+        restored = self._restored(task, photo, mask, dropped)
+        if restored is not None and task.save_mask:
+            return self._saved_mask(task, restored)
         after = photo if restored is None else restored.photo
         marks: list[Mark] = [] if restored is None else [restored.findings.mark]
         colorizer, factor = self.models.get(task.model) if task.colour else None, None
@@ -202,7 +222,29 @@ class Studio:
             mended=None if restored is None else restored.findings.changed,
         )
 
-    def _restored(self, task: PhotoTask, photo: Photograph, dropped: threading.Event) -> Restored | None:
+    def _mask(self, given: GivenMask) -> Mask:
+        """Raises Problem, which says that it is the mask."""
+        from retint.pipelines.restore import read_mask
+
+        try:
+            recognise(given.path, given.shown)
+            with given.path.open("rb") as file:
+                source = as_source(file.read(), given.shown)
+            return read_mask(source, max_pixels=self._settings.photo_pixels)
+        except RetintError as error:
+            told = problem_of(error, {str(given.path): given.shown, **_WORDS})
+            detail = f"{MASK_FIELD}: {told.detail}"
+            raise Problem(told.status, told.code, detail, fields=[(MASK_FIELD, told.detail)]) from error
+
+    def _saved_mask(self, task: PhotoTask, restored: Restored) -> Picture:
+        from retint.pipelines.restore import mask_photo
+
+        saved = replace(task, format=task.format or "PNG")
+        return self._encoded(saved, mask_photo(restored.mask, np.uint8), [], MASK_ENDING)
+
+    def _restored(
+        self, task: PhotoTask, photo: Photograph, mask: Mask | None, dropped: threading.Event
+    ) -> Restored | None:
         if task.restore is None:
             return None
 
@@ -210,7 +252,7 @@ class Studio:
             if dropped.is_set():
                 raise Dropped
 
-        return self._restoring.restorer(task.restore, check).restore(photo, task.restore)
+        return self._restoring.restorer(task.restore, check).restore(photo, task.restore, mask)
 
     def _encoded(self, task: PhotoTask, after: Photograph, marks: list[Mark], ending: str, **said: Any) -> Picture:
         format = task.format or result_format(after.format)

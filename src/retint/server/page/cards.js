@@ -1,6 +1,6 @@
 // One card for each file: what is being done with it, and what became of it.
 
-import { compareFilm, comparePhotos } from "/page/compare.js";
+import { compareFilm, comparePhotos, playFilm } from "/page/compare.js";
 import { ask, post, Problem } from "/page/requests.js";
 import { onLanguage, say, sayMended, sayProblem, sayTime } from "/page/words.js";
 
@@ -9,6 +9,9 @@ const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif", "image/gif
 
 // Problems of the file itself, which another try does not change
 const HOPELESS = ["UnsupportedInputError", "UnreadablePhotoError", "UnreadableFilmError", "MissingExtraError", "TooLarge"];
+
+// What is ticked, in the stages of films
+const FILM_STAGES = { tone: "flicker", damage: "dust,scratches", noise: "noise" };
 
 const STRETCHES = 8; // of a film, of which a frame each is shown
 
@@ -230,7 +233,9 @@ export class FilmCard extends Card {
   }
 
   async colour(file) {
-    const { only, ...options } = this.page.options();
+    const { only, restore, ...colour } = this.page.options();
+    const stages = restore && restore.split(",").map((stage) => FILM_STAGES[stage]).join();
+    const options = { ...(only ? { colorize: false } : colour), restore: stages };
     this.stopping = new AbortController();
     this.actions(["cancel", () => this.remove(), "plain"]);
     const form = new FormData();
@@ -296,10 +301,8 @@ export class FilmCard extends Card {
   showProgress(progress) {
     if (progress === null) return;
     const { stage, frames, of, scene, seconds_left: left } = progress;
-    const text = () =>
-      stage === "save"
-        ? say("filmSaving")
-        : say("filmRunning", scene, frames, of) + (left === null ? "" : say("filmLeft", sayTime(left)));
+    const how = () => (stage === "restore" ? say("filmMending", frames, of) : say("filmRunning", scene, frames, of));
+    const text = () => (stage === "save" ? say("filmSaving") : how() + (left === null ? "" : say("filmLeft", sayTime(left))));
     this.show("working", text, of ? Math.min(1, frames / of) : null);
   }
 
@@ -328,10 +331,14 @@ export class FilmCard extends Card {
     this.resultName = result.name;
     this.size = result.bytes;
     this.part("strip").hidden = true;
-    this.picture(compareFilm(this.name, `${this.address}/result`));
+    const { frames, scenes, model, restored } = result;
+    this.picture((restored.length ? playFilm : compareFilm)(this.name, `${this.address}/result`));
     this.notes(result.notes);
     this.actions(["download", () => save(`${this.address}/result`, this.resultName), "primary"], ["remove", () => this.remove(), "plain"]);
-    this.show("done", () => say("filmDone", result.frames, result.scenes, result.model));
+    this.show("done", () => {
+      const what = model ? say("filmDone", frames, scenes, model) : say("filmMended", frames);
+      return what + (restored.length ? say("filmStages", sayMended(restored)) : "");
+    });
     announce(say("saidDone", this.name));
   }
 

@@ -53,15 +53,27 @@ export function comparePhotos(name, before, after) {
   return frame;
 }
 
+function player(name, address, parent) {
+  const stage = element("div", "compare-stage", parent);
+  const film = element("video", "compare-after", stage);
+  Object.assign(film, { src: address, controls: true, preload: "metadata", playsInline: true });
+  film.setAttribute("aria-label", name);
+  return stage;
+}
+
+// A film that was mended: without its colours it would not be what was given, so it is only played.
+export function playFilm(name, address) {
+  const frame = document.createElement("div");
+  frame.className = "compare film";
+  player(name, address, frame);
+  return frame;
+}
+
 // A film: its own pictures, without their colours left of the handle. The slider lies below, for the controls are the film's.
 export function compareFilm(name, address) {
   const frame = document.createElement("div");
   frame.className = "compare film";
-  const stage = element("div", "compare-stage", frame);
-  const film = element("video", "compare-after", stage);
-  Object.assign(film, { src: address, controls: true, preload: "metadata", playsInline: true });
-  film.setAttribute("aria-label", name);
-  element("div", "compare-veil", stage);
+  element("div", "compare-veil", player(name, address, frame));
   const below = element("div", "compare-below", frame);
   element("span", "", below).dataset.side = "before";
   frame.append(below);
