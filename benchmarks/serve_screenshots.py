@@ -68,13 +68,22 @@ def main() -> None:
         save(page.screenshot(), "light.jpg", 900)
         page.close()
 
-        page = browser.new_page(viewport={"width": 1120, "height": 960}, color_scheme="dark")
+        page = browser.new_page(viewport={"width": 1120, "height": 1000}, color_scheme="dark")
         page.goto(address)
         page.set_input_files("#files", [samples[0], str(film(Path(name) / "reel.mp4"))])
         page.locator(".card-strip img").nth(4).wait_for(timeout=120_000)
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(400)
         save(page.screenshot(), "dark.jpg", 900)
+        page.close()
+
+        page = browser.new_page(viewport={"width": 1120, "height": 900})
+        page.goto(address)
+        page.locator("#model option").first.wait_for(state="attached")
+        page.locator("#settings summary").click()
+        page.locator("#restore-damage").check()
+        page.wait_for_timeout(400)
+        save(page.locator("#settings").screenshot(), "settings.jpg", 900)
         page.close()
 
         phone = browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -312,7 +312,7 @@ def test_frames_are_mended_in_turns_and_read_outside_of_them(tmp_path: Path, mon
     turns: list[int] = []
 
     @contextmanager
-    def turn() -> Iterator[None]:
+    def turn() -> Generator[None]:
         assert not held[0]
         held[0] = True
         turns.append(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ def slow_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = Turns.one
 
     @contextmanager
-    def slowly(turns: Turns) -> Iterator[None]:
+    def slowly(turns: Turns) -> Generator[None]:
         with begin(turns):
             time.sleep(0.025)
             yield

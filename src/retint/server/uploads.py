@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +68,7 @@ class _Part:
 class _Form:
     """Takes what the parser finds. Raises Problem."""
 
-    def __init__(self, upload: Upload, files: dict[str, tuple[Sent, BinaryIO]], most: int) -> None:
+    def __init__(self, upload: Upload, files: Mapping[str, tuple[Sent, BinaryIO]], most: int) -> None:
         """files: what may be sent, by its field, and where it goes. most: bytes of each"""
         self._upload, self._files, self._most = upload, files, most
         self._header, self._value = bytearray(), bytearray()
