@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retint.pipelines import addresses, batch
+from retint.pipelines import addresses, contents
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -83,7 +83,7 @@ def test_each_failure_is_one_line_and_the_rest_is_done(retint, here: Path, site:
 
 
 def test_too_large_is_told(retint, here: Path, site: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(batch, "fetch", functools.partial(addresses.fetch, max_bytes=100))
+    monkeypatch.setattr(contents, "fetch", functools.partial(addresses.fetch, max_bytes=100))
     result = retint("colorize", f"{site}/old/photo")
     assert result.exit_code == 1
     assert "larger than" in result.stderr

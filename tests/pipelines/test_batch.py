@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from retint.errors import InputError, OutputError, RenderError, WeightsError
-from retint.pipelines import batch as batches
+from retint.pipelines import contents
 from retint.pipelines.batch import Outcome, colorize_batch
 from retint.pipelines.inputs import gather
 from retint.pipelines.outputs import Destination, Namer, choose_destination
@@ -227,14 +227,14 @@ def test_a_pipe_is_read_once(photo_bytes, tmp_path: Path):
 
 
 def test_offline_fetches_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(batches, "fetch", lambda address: never())
+    monkeypatch.setattr(contents, "fetch", lambda address: never())
     (outcome,) = run("http://example.org/a.jpg", offline=True, output=f"{tmp_path}/")
     assert "offline was asked for" in str(outcome.error)
 
 
 def test_an_address_that_is_done_is_not_fetched_again(photo_bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     fetched = []
-    monkeypatch.setattr(batches, "fetch", lambda address: fetched.append(address) or photo_bytes())
+    monkeypatch.setattr(contents, "fetch", lambda address: fetched.append(address) or photo_bytes())
     arguments = ("http://example.org/a.jpg", "http://example.org/b")
     assert statuses(run(*arguments, output=str(tmp_path))) == ["done", "done"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]

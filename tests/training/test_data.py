@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +183,12 @@ def test_native_crops_are_pixels_of_the_picture_as_it_is(photos: Path):
             picture = loaded.picture(int(number))
             windows = np.lib.stride_tricks.sliding_window_view(picture, (64, 64, 3)).reshape(-1, 64, 64, 3)
             assert (windows == found).all(axis=(1, 2, 3)).any()
+
+
+def test_packed_pictures_can_be_read_by_several_threads(photos: Path):
+    """All of them the same ones at once, as where a batch that is aged ahead shares one with the batch before it."""
+    packed = load_photos([photos], short_side=64, pack=True)
+    wanted = [packed.picture(index) for index in range(3)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda turn: packed.picture(turn % 3), range(300)))
+    assert all(np.array_equal(one, wanted[turn % 3]) for turn, one in enumerate(found))

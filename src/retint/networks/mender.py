@@ -144,7 +144,7 @@ class Toner(nn.Module):
 
     in   (N, 1, 96, 96) float, luma in 0..1: the whole picture, its proportions not kept
     out  (N, 2, 12, 12) gain and offset, whose bilinear field undoes it: clip(gain * luma + offset) ** gamma;
-         (N, 1) gamma; (N, 1) the logit of the tone's being damaged
+         (N, 1) gamma; (N, 1) the logit of its helping
 
     What it answers is a change of a plain stretch from the darkest to the lightest levels: how much of that stretch,
     how much beyond, and a field of light. So it need not learn to read levels off, only when they are to be trusted.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import queue
-import tempfile
 import threading
 import time
 from collections import deque
@@ -16,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from retint.errors import InputError, OutputError, UnsupportedInputError
+from retint.errors import OutputError, UnsupportedInputError
 from retint.images import FORMATS, Photograph, read_photo
-from retint.pipelines.addresses import fetch
 from retint.pipelines.colouring import Colouring
+from retint.pipelines.contents import content_of_source, kept
 from retint.pipelines.crafts import Craft, Piece
 from retint.pipelines.inputs import Source
 from retint.pipelines.kinds import format_promised
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 WatchFilm = Callable[[Source, "FilmProgress"], None]
 
-MAX_STDIN_BYTES = 2 * 1024**3
-_CHUNK_BYTES = 1024**2
 _LAST_FILE_SECONDS = 60.0  # for a file that is being written or decoded when a batch is given up
 _LAST_WAIT_SECONDS = 0.3  # for what only waits
 _POLL_SECONDS = 0.1  # between looks at what has ended; waits without an end cannot be interrupted on Windows
@@ -256,7 +253,7 @@ class _Batch:
             promised = format_promised(source.relative.suffix)
             if promised is not None:
                 self._missing(self._namer.targets_of(source, promised))
-        content = self._content_of(source)
+        content = content_of_source(source, offline=self._offline, stdin=self._stdin)
         if recognise_film(content, source.shown) is not None:
             return self._open_film(source, content, many=many)
         format = recognise(content, source.shown) or format_promised(source.relative.suffix) or "PNG"
@@ -289,7 +286,7 @@ class _Batch:
         missing = self._missing(targets)
         assert targets.result is not None  # a film has a name
         temporary = isinstance(content, bytes)
-        path = _kept(content) if isinstance(content, bytes) else content
+        path = kept(content) if isinstance(content, bytes) else content
         if many and films.is_result(path):
             raise _Skip(f"is a result of retint, by its metadata; name it alone to {self._craft.verb} it again")
         if missing.result is not None:
@@ -304,26 +301,6 @@ class _Batch:
         if not missing.all:
             raise _Skip(f"is done already: {targets.result} exists; --overwrite does it again", targets.result)
         return missing
-
-    def _content_of(self, source: Source) -> Path | bytes:
-        if source.place == "stdin":
-            return self._read_stdin()
-        if source.place == "address":
-            if self._offline:
-                raise InputError(f"{source.shown}: is an address, and offline was asked for; name a file")
-            return fetch(source.shown)
-        assert source.path is not None
-        # Pipes and devices, say the shell's <(...), give what they hold only once.
-        return source.path if source.path.is_file() or not source.path.exists() else source.path.read_bytes()
-
-    def _read_stdin(self) -> bytes:
-        assert self._stdin is not None
-        content = bytearray()
-        while chunk := self._stdin.read(_CHUNK_BYTES):
-            content += chunk
-            if len(content) > MAX_STDIN_BYTES:
-                raise InputError(f"-: more than {MAX_STDIN_BYTES / 1024**3:g} GiB came in; name the file instead")
-        return bytes(content)
 
     # the caller's thread
 
@@ -385,16 +362,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another -o") from error
-
-
-def _kept(content: bytes) -> Path:
-    """A file with that content: films are read from several places at once."""
-    try:
-        with tempfile.NamedTemporaryFile(prefix="retint-", suffix=".film", delete=False) as file:
-            file.write(content)
-    except OSError as error:
-        raise OutputError(f"{tempfile.gettempdir()}: cannot be written ({error.strerror}); make room there") from error
-    return Path(file.name)
 
 
 def _join(thread: threading.Thread, seconds: float) -> None:

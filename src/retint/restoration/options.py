@@ -18,7 +18,8 @@ class RestoreOptions:
 
     Each stage has a strength: "auto" measures the picture and does nothing where nothing is wrong; 0 does nothing, 1
     everything. For tone and noise it is the share of the correction that is applied. For damage, of which half a
-    filling is worth nothing, it is how readily something counts as damage: 0.5 as "auto", 1 at the least suspicion.
+    filling is worth nothing, it is how readily something counts as damage: 0.5 at the probabilities of "auto" (which
+    asks for many marks or large ones besides), 1 at the least suspicion.
 
     Raises ValueError for what is not as below.
     """

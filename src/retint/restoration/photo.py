@@ -41,7 +41,7 @@ class Gates:
 class Findings:
     """What was found, and what was done about it; None: its stage did not look."""
 
-    tone_confidence: float | None = None  # 0..1: how sure that the tone was damaged
+    tone_confidence: float | None = None  # 0..1: how sure that correcting the tone helps
     tone_strength: float = 0.0  # of the correction
     cast: float | None = None  # mean distance from grey, full scale 1
     neutralised: float = 0.0  # 0..1: how far the cast of a picture in one tone was taken out

@@ -43,7 +43,7 @@ class Light:
     gain: Floats  # (12, 12)
     offset: Floats  # (12, 12)
     gamma: float
-    confidence: float  # 0..1: how sure it is that the tone was damaged
+    confidence: float  # 0..1: how sure it is that its correction helps
 
 
 def thumbnail(luma: Luma) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -41,6 +42,7 @@ class PackedCanvas:
         self.device = torch.device(device)
         self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="retint-unpack")
         self._ahead: dict[int, Future[NDArray[np.uint8]]] = {}
+        self._lock = threading.Lock()  # of `_ahead`: several threads may read
 
     @property
     def shape(self) -> torch.Size:
@@ -57,24 +59,25 @@ class PackedCanvas:
 
     def prepare(self, index: Sequence[int]) -> None:
         """Begin to decode what will be asked for next; what was prepared before and not asked for is given up."""
-        for number in self._ahead.keys() - set(index):
-            self._ahead.pop(number).cancel()
-        for number in index:
-            if number not in self._ahead:
-                self._ahead[number] = self._pool.submit(_decoded, self._pictures[number])
+        with self._lock:
+            for number in self._ahead.keys() - set(index):
+                self._ahead.pop(number).cancel()
+            for number in index:
+                if number not in self._ahead:
+                    self._ahead[number] = self._pool.submit(_decoded, self._pictures[number])
 
     def __getitem__(self, index: Tensor) -> Tensor:
         """`(n, 3, S, W)` uint8 of an index (n,)."""
         numbers: list[int] = index.tolist()
-        for number in numbers:
-            if number not in self._ahead:
-                self._ahead[number] = self._pool.submit(_decoded, self._pictures[number])
+        with self._lock:
+            waiting = {
+                number: self._ahead.pop(number, None) or self._pool.submit(_decoded, self._pictures[number])
+                for number in set(numbers)
+            }
         out = np.zeros((len(numbers), 3, *self._size), np.uint8)
         for place, number in enumerate(numbers):
-            picture = self._ahead[number].result()
+            picture = waiting[number].result()
             out[place, :, : picture.shape[0], : picture.shape[1]] = picture.transpose(2, 0, 1)
-        for number in set(numbers):
-            del self._ahead[number]
         return torch.from_numpy(out).to(self.device)
 
 

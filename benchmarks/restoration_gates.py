@@ -1,0 +1,77 @@
+"""What the gates of marks rest on: figures by threshold, and what tells damaged pictures from clean ones.
+
+    python benchmarks/restoration_gates.py --photos val.tar [--limit 60] [--models FOLDER]
+
+Scratches and dust are planted with fixed seeds. Markdown on stdout (docs/decisions/018-networks-that-restore.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from restoration import gray_of, read, row, table
+
+from retint.restoration.damage import DamageGate, find_damage, mask_of, patches
+from retint.restoration.degradation import age
+from retint.restoration.onnx_models import Models
+from retint.restoration.planes import luma_of
+
+PAIRS = ((0.5, 0.25), (0.6, 0.3), (0.8, 0.4), (0.9, 0.5), (0.98, 0.7))
+DAMAGED = {"scratches": ["scratches"], "dust": ["dust"], "creases": ["creases"], "both": ["scratches", "dust"]}
+SOUND = {"clean": [], "jpeg": ["jpeg"], "scale": ["scale"], "blur": ["blur"], "stains": ["stains"]}
+
+
+def area_under_curve(higher: np.ndarray, lower: np.ndarray) -> float:
+    """Odds that one of `higher` is above one of `lower`; equal ones count half."""
+    return float((higher[:, None] > lower).mean() + 0.5 * (higher[:, None] == lower).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", nargs="+", type=Path, required=True)
+    parser.add_argument("--limit", type=int, default=60)
+    parser.add_argument("--models", type=Path)
+    arguments = parser.parse_args()
+    detector = Models(arguments.models).get("damage")
+    clean = [gray_of(picture) for picture in read(arguments.photos, arguments.limit)]
+    seen = {}
+    for name, kinds in (DAMAGED | SOUND).items():
+        seen[name] = []
+        for at, one in enumerate(clean):
+            aged = age(one, np.random.default_rng((11, at)), kinds)
+            seen[name].append((aged.mask, find_damage(luma_of(aged.picture), detector)))
+
+    body = []
+    for high, low in PAIRS:
+        for marks, share in ((0, 0.0), (DamageGate.marks, DamageGate.share)):
+            gate = DamageGate(high, low, grow=0, marks=marks, share=share)
+            counts = np.zeros(3)
+            for mask, found in seen["both"]:
+                chosen = mask_of(found, gate)
+                counts += ((chosen & mask).sum(), chosen.sum(), mask.sum())
+            both, chosen, true = counts
+            grown = DamageGate(high, low, marks=marks, share=share)
+            alarms = 100 * np.mean([mask_of(found, grown).mean() for _, found in seen["clean"]])
+            numbers = (both / chosen, both / true, both / (chosen + true - both))
+            asked = f"{marks} or {100 * share:g} %" if marks else "no"
+            body.append(row(f"{high}, {low}", asked, *(f"{one:.3f}" for one in numbers), f"{alarms:.3f} %"))
+    head = ("reach, hold", "many marks wanted", "precision", "recall", "IoU", "false alarms, grown")
+    table(head, body)
+
+    gate = DamageGate(grow=0, marks=0, share=0.0)
+    found = {name: [mask_of(one, gate) for _, one in pairs] for name, pairs in seen.items()}
+    counts = {name: np.array([patches(one) for one in masks]) for name, masks in found.items()}
+    shares = {name: np.array([one.mean() for one in masks]) for name, masks in found.items()}
+    body = []
+    for name in DAMAGED:
+        areas = [
+            area_under_curve(what[name], np.concatenate([what[one] for one in SOUND])) for what in (counts, shares)
+        ]
+        body.append(row(name, *(f"{area:.2f}" for area in areas)))
+    table(("told from pictures without marks", "by patches", "by share"), body)
+
+
+if __name__ == "__main__":
+    main()
