@@ -16,6 +16,7 @@ from retint.restoration.noise import (
     Evidence,
     NoiseGate,
     blockiness,
+    change_of,
     chosen_strength,
     evidence_of,
     mended,
@@ -77,7 +78,7 @@ def test_a_fence_has_no_blocks():
 
 
 def test_the_strongest_evidence_counts():
-    gate = NoiseGate(noise=(2, 4), specks=(0.1, 0.2), blocks=(1, 2))
+    gate = NoiseGate(change=(2, 4), specks=(0.1, 0.2), blocks=(1, 2))
     assert gate.strength(Evidence(0, 0, 0, 2.0)) == 0
     assert gate.strength(Evidence(2, 0.1, 1, 2.0)) == 0
     assert gate.strength(Evidence(3, 0, 0, 2.0)) == 0.5
@@ -98,8 +99,34 @@ def test_salt_and_pepper_are_specks_and_edges_are_none():
     peppered = np.where(at < 0.005, 0, np.where(at > 0.995, 255, picture)).astype(np.uint8)
     assert specks(luma_of(peppered), NONE) == pytest.approx(0.01, rel=0.3)
     assert specks(luma_of(peppered), ~NONE) == 0, "what is damage is mended as such"
-    evidence = evidence_of(luma_of(peppered), NONE)
+    evidence = Evidence(0, specks(luma_of(peppered), NONE), 0, 2.0)
     assert NoiseGate().strength(evidence) == 1
+
+
+@pytest.mark.parametrize("size", [(192, 256), (250, 1333), (40, 1000)])
+def test_change_is_what_is_changed_nearly_everywhere(folder: Path, size: tuple[int, int]):
+    planted.mean_of_sound(folder, scale=0.5)  # the change of a pixel is half of it
+    model = Models(folder).get("restore")
+    flat, nothing = np.full(size, 100, np.uint8), np.zeros(size, np.bool_)
+    assert change_of(luma_of(flat), nothing, model) == pytest.approx(50, abs=0.1)
+    narrow, wide = flat.copy(), flat.copy()
+    narrow[:, : size[1] // 10] = 0
+    wide[:, : size[1] // 2] = 0
+    assert change_of(luma_of(narrow), nothing, model) == pytest.approx(50, abs=0.1)
+    assert change_of(luma_of(wide), nothing, model) == 0
+    marked = nothing.copy()
+    marked[:, : size[1] // 2] = True
+    assert change_of(luma_of(wide), marked, model) == pytest.approx(50, abs=0.1), "damage does not count"
+    assert change_of(luma_of(flat), ~nothing, model) == 0, "nothing is left to look at"
+
+
+def test_evidence_is_of_the_picture(folder: Path):
+    planted.mean_of_sound(folder, scale=0.5)
+    luma = luma_of(jpeg(textured(192, 256), 10))
+    model = Models(folder).get("restore")
+    found = evidence_of(luma, NONE, model)
+    assert found == Evidence(change_of(luma, NONE, model), specks(luma, NONE), blockiness(luma), sharpness(luma))
+    assert found.change > 20 and found.blocks > 1.5
 
 
 def test_strength_is_the_share_of_the_change(folder: Path):

@@ -264,18 +264,22 @@ def _creases(value: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def _holes(value: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Missing corners and torn-out bits, filled with the colour of what lay below."""
+    """Missing corners and torn-out bits, filled with the colour of what lay below.
+
+    Shares of the sides; in a picture smaller than the usual size they are larger, and as many px as in one of it.
+    """
     height, width = value.shape
     y, x = _coordinates(value.shape)
+    larger = max(1.0, USUAL_SIDE / min(height, width))
     alpha = np.zeros(value.shape, dtype=np.float32)
     for _ in range(int(rng.integers(1, 4))):
         ragged = 0.5 * (_cloud(value.shape, rng, 16) - 0.5)
         if rng.random() < 0.6:  # a corner
             column, row = rng.choice([0.0, 1.0], 2)
-            size = rng.uniform(0.05, 0.25)
+            size = larger * rng.uniform(0.05, 0.25)
             distance = (np.abs(x - column) + np.abs(y - row)) / size
         else:
-            size = rng.uniform(0.02, 0.08)
+            size = larger * rng.uniform(0.02, 0.08)
             distance = np.hypot(x - rng.uniform(0, 1), (y - rng.uniform(0, 1)) * height / width) / size
         alpha = np.maximum(alpha, (distance + ragged < 1).astype(np.float32))
     return alpha, np.full(value.shape, rng.choice([1.0, 0.95, 0.0, 0.1]), dtype=np.float32)

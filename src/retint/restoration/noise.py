@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 from retint.restoration.onnx_models import OnnxModel
 from retint.restoration.options import Strength
 from retint.restoration.planes import Floats, Luma, Mask, from_unit, strips
-from retint.restoration.tiles import CORE, Tile, over_tiles
+from retint.restoration.tiles import CORE, GRID, Tile, over_tiles, window
 
 _BLOCK = 8  # px: of JPEG, and of the squares that noise is measured in
 _GRAIN_REACH = 16  # px that the filter of grain looks around itself: eight of its deviations
+_LOOK = 192  # px a side of the pieces of a picture that the restorer is asked about
+_LOOKS = 4  # pieces each way, at most
+_LOOK_MARGIN = 32  # px seen around them
+_SQUARE = 16  # px a side, that a change is measured in
+_LEAST_CHANGED = 0.25  # share of the squares whose change does not count: the upper edge of it is the evidence
 _FLATTEST = 0.05  # share of the squares that noise is measured in
 _OF_FLATTEST = 0.87  # of white noise's deviation, that it has in the flattest squares: 64 numbers each
 _SPECK = 45  # levels of 255
@@ -31,7 +36,7 @@ _EDGE = 16  # levels of 255: larger steps are edges of things, and count as this
 class Evidence:
     """What speaks for mending."""
 
-    noise: float  # deviation, levels of 255, in the flattest parts of the picture
+    change: float  # what the restorer would change in all but the least changed quarter: see `change_of`
     specks: float  # share of single pixels that stand out, as salt and pepper do
     blocks: float  # how much steps at the borders of 8 x 8 px blocks exceed those within, levels of 255
     sharpness: float  # of its finest detail: see `sharpness`
@@ -41,25 +46,65 @@ class Evidence:
 class NoiseGate:
     """How evidence becomes strength on `auto`: from 0 at the first of each pair to 1 at the second.
 
-    The strongest evidence counts. The pairs lie beyond nearly all of 70 clean photographs, which had been sharpened and
-    coded before: in 95 of 100 their noise is below 2.9, the share of specks below 0.0007, and blocks below 1.1.
+    The strongest evidence counts. What the pairs rest on: docs/decisions/018-networks-that-restore.md.
     """
 
-    noise: tuple[float, float] = (2.0, 5.0)
-    specks: tuple[float, float] = (0.001, 0.003)
+    change: tuple[float, float] = (0.3, 0.8)
+    specks: tuple[float, float] = (0.0003, 0.001)
     blocks: tuple[float, float] = (1.2, 2.0)
-    # of blurred ones 95 in 100 are below 1.05, of clean ones above 1.4
-    sharpness: tuple[float, float] = (1.3, 1.05)
+    sharpness: tuple[float, float] = (1.2, 1.0)
 
     def strength(self, evidence: Evidence) -> float:
         """0..1."""
         ramps = (
-            (evidence.noise, self.noise),
+            (evidence.change, self.change),
             (evidence.specks, self.specks),
             (evidence.blocks, self.blocks),
             (evidence.sharpness, self.sharpness),
         )
         return max(float(np.clip((value - low) / (high - low), 0, 1)) for value, (low, high) in ramps)
+
+
+def change_of(luma: Luma, mask: Mask, model: OnnxModel) -> float:
+    """What the restorer would change, levels of 255: the lower quartile over squares of 16 px of its root mean square.
+
+    What was copied badly is so all over, while grass and gravel look like noise in places: there the restorer leaves
+    much alone. Large pictures are looked at in 16 pieces spread over them.
+
+    mask: damage, (H, W), which does not count
+    """
+    seen, found = _blank(luma, mask), []
+    for tile in _looks(*luma.shape):
+        rows, columns = tile.within(*luma.shape)
+        pair = np.stack([window(plane, tile, _LOOK_MARGIN) for plane in (seen, mask)])
+        inner = slice(_LOOK_MARGIN, _LOOK_MARGIN + rows.stop - rows.start), slice(
+            _LOOK_MARGIN, _LOOK_MARGIN + columns.stop - columns.start
+        )
+        sound = 1 - pair[1][inner]
+        changes = np.square((model.work(pair) - pair[0])[inner]) * sound
+        changes, sound = _sums_of_squares(changes), _sums_of_squares(sound)
+        found.append(np.sqrt(changes[sound > 0] / sound[sound > 0]))
+    values = np.concatenate(found)
+    return 255 * float(np.quantile(values, _LEAST_CHANGED)) if values.size else 0.0
+
+
+def _looks(height: int, width: int) -> list[Tile]:
+    """Pieces spread evenly; all of a picture that is small enough."""
+
+    def axis(length: int) -> tuple[int, list[int]]:
+        count = min(_LOOKS, -(-length // _LOOK))
+        size = min(_LOOK, -(-length // (count * GRID)) * GRID)
+        last = max(0, length - size)
+        return size, sorted({round(last * at / max(count - 1, 1)) for at in range(count)})
+
+    (tall, tops), (wide, lefts) = axis(height), axis(width)
+    return [Tile(top, left, tall, wide) for top in tops for left in lefts]
+
+
+def _sums_of_squares(plane: Floats) -> Floats:
+    """Sums over squares of 16 px; what is left over at the right and the lower edge counts as part of a square."""
+    rows, columns = (range(0, length, _SQUARE) for length in plane.shape)
+    return np.add.reduceat(np.add.reduceat(plane, rows, axis=0), columns, axis=1)
 
 
 def noise_level(luma: Luma) -> float:
@@ -143,9 +188,9 @@ def sharpness(luma: Luma) -> float:
     return float(np.sqrt(second / first))
 
 
-def evidence_of(luma: Luma, mask: Mask) -> Evidence:
-    """Look at the picture. mask: damage, (H, W), which is no evidence of noise."""
-    return Evidence(noise_level(luma), specks(luma, mask), blockiness(luma), sharpness(luma))
+def evidence_of(luma: Luma, mask: Mask, model: OnnxModel) -> Evidence:
+    """Look at the picture. mask: damage, (H, W), which is no evidence of noise. model: the restorer."""
+    return Evidence(change_of(luma, mask, model), specks(luma, mask), blockiness(luma), sharpness(luma))
 
 
 def chosen_strength(evidence: Evidence, wanted: Strength, gate: NoiseGate) -> float:

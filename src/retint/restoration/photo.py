@@ -48,6 +48,7 @@ class Findings:
     damaged: float | None = None  # share of the pixels
     marks: int | None = None  # separate scratches, specks, holes
     noise: float | None = None  # deviation, levels of 255
+    change: float | None = None  # what the restorer would change all over, levels of 255
     specks: float | None = None  # share of single pixels that stand out
     sharpness: float | None = None  # of the finest detail: 2 of a sharp picture, under 1 of a soft one
     blocks: float | None = None  # blockiness, levels of 255
@@ -178,10 +179,9 @@ class _Run:
         """See how much there is to mend."""
         mask = self._nothing if self.mask is None else self.mask
         gate = self._gates.noise
-        evidence = noises.evidence_of(self._luma, mask)
+        evidence = noises.evidence_of(self._luma, mask, self._models.get("restore"))
         strength = noises.chosen_strength(evidence, self._options.noise, gate)
-        self._note(noise=evidence.noise, specks=evidence.specks, blocks=evidence.blocks)
-        self._note(sharpness=evidence.sharpness, noise_strength=strength)
+        self._note(**asdict(evidence), noise=noises.noise_level(self._luma), noise_strength=strength)
 
     def mend(self) -> None:
         """Fill the marks and take noise, blur and blocks away, in one pass of the restorer."""

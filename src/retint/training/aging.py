@@ -13,7 +13,7 @@ from torch import Tensor
 
 from retint.restoration.degradation import COPYING, KINDS, TONE, Aged, Gray, age, draw_kinds
 from retint.training.data import PhotoSet, check_batch, photos_of_step
-from retint.training.recipe import Augmentation, Damage
+from retint.training.recipe import MIRRORED, Augmentation, Damage
 
 AGED_AHEAD = 2  # threads that age the next batch while this one is trained on
 
@@ -82,8 +82,17 @@ class AgedBatches:
     def _made(self, photo: int, seed: tuple[int, ...]) -> tuple[Gray, Aged]:
         rng = np.random.default_rng(seed)
         luma = np.asarray(cv2.cvtColor(self._photos.picture(photo), cv2.COLOR_RGB2GRAY), np.uint8)
-        clean = crop(luma, self._side, self._augmentation, rng)
-        return clean, self._aged(clean, rng)
+        if rng.random() >= self._damage.mirrored:
+            clean = crop(luma, self._side, self._augmentation, rng)
+            return clean, self._aged(clean, rng)
+        clean = crop(luma, self._side - MIRRORED, self._augmentation, rng)
+        aged = self._aged(clean, rng)
+        before = rng.integers(0, MIRRORED + 1, 2)
+        around = [(int(width), MIRRORED - int(width)) for width in before]
+        clean, picture, mask, toned = (
+            np.pad(plane, around, mode="reflect") for plane in (clean, aged.picture, aged.mask, aged.toned)
+        )
+        return clean, Aged(picture, mask, toned, aged.kinds)
 
     def _aged(self, picture: Gray, rng: np.random.Generator) -> Aged:
         if rng.random() < self._damage.clean:

@@ -54,6 +54,7 @@ class Augmentation:
     specks: float = 0.0  # odds of noise on some of the pixels, DeOldify's for film
 
 
+MIRRORED = 32  # px of a mirrored crop's width, and of its height, that lie beyond its edges
 CROPS = ("smallest_crop", "native", "flip")  # of an augmentation, what networks that restore are trained with
 
 
@@ -64,6 +65,7 @@ class Damage:
     clean: float = 0.1  # odds that it stays clean
     single: float = 0.2  # odds, of the others, that one kind alone is planted; else by the documented mix
     copied: float = 1.0  # odds, of the others, that the mix's blur, noise, scaling and JPEG are planted, too
+    mirrored: float = 0.0  # odds that a crop is `MIRRORED` px smaller and mirrored at its edges, as pictures are
     kinds: tuple[str, ...] = ()  # some of retint.restoration.degradation's; empty: all
 
 
@@ -188,9 +190,13 @@ class Recipe:
         damage = phase.damage
         if unknown := sorted(set(damage.kinds) - set(KINDS)):
             raise RecipeError(f"{where}: got damage {', '.join(unknown)}, wanted some of {', '.join(KINDS)}")
-        for name in ("clean", "single", "copied"):
+        for name in ("clean", "single", "copied", "mirrored"):
             if not 0 <= (odds := getattr(damage, name)) <= 1:
                 raise RecipeError(f"{where}: got {name} {odds} for damage, wanted odds of 0 to 1")
+        if damage.mirrored and phase.size < 3 * MIRRORED:
+            raise RecipeError(
+                f"{where}: got size {phase.size}, wanted {3 * MIRRORED} or more for crops that are mirrored"
+            )
 
     def plan(self) -> list[tuple[Phase, int]]:
         """Every phase in order, with the number of its cycle (0 before the first)."""
