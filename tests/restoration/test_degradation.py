@@ -80,6 +80,16 @@ def test_marks_grow_with_the_picture():
     assert 0.4 < shares[1] / shares[0] < 2.5
 
 
+def test_holes_of_a_small_picture_are_as_large_as_those_of_the_usual_size():
+    """Of as many px, or crops of a picture would have smaller holes than the picture."""
+    px = [
+        np.mean([age(np.full((side, side), 120, np.uint8), rng(seed), ["holes"]).mask.sum() for seed in range(30)])
+        for side in (256, 128, 512)
+    ]
+    assert 0.6 < px[1] / px[0] < 1.1  # a little lies beyond its edges
+    assert 2.5 < px[2] / px[0] < 6
+
+
 @pytest.mark.parametrize(
     ("picture", "kinds", "words"),
     [

@@ -178,6 +178,8 @@ def test_what_is_planted_arrives():
         (('variant = "damage"', 'variant = "lite"'), "wants encoder_weights and feature_weights"),
         (("clean = 0.5", "clear = 0.5"), "unknown clear"),
         (("clean = 0.5", "clean = 1.5"), "got clean 1.5 for damage, wanted odds of 0 to 1"),
+        (("clean = 0.5", "mirrored = -1"), "got mirrored -1 for damage, wanted odds of 0 to 1"),
+        (("clean = 0.5", "mirrored = 0.5"), "got size 64, wanted 96 or more for crops that are mirrored"),
         (('damage = { clean = 0.5, kinds = ["dust", "jpeg"] }', "damage = 5"), "got damage 5, wanted a table"),
         (("rate = 1e-3", "rate = 1e-3\nlosses = { chroma = 1.0 }"), "has one of its own"),
         (

@@ -13,8 +13,8 @@ from retint.networks.mender import MENDERS, build_mender
 from retint.networks.mender_files import load_mender
 from retint.training.aging import AgedBatch, AgedBatches, crop
 from retint.training.data import load_photos
-from retint.training.recipe import Augmentation, Damage
-from retint.training.restoring import CELL, restorer_terms
+from retint.training.recipe import MIRRORED, Augmentation, Damage
+from retint.training.restoring import CELL, NEAR, restorer_terms
 from retint.training.run import open_run
 from retint.training.runfolder import FINAL
 
@@ -103,6 +103,50 @@ def test_resampled_crops_are_of_the_size_asked_for() -> None:
     for smallest in (0.3, 1.0):
         part = crop(luma, 64, Augmentation(smallest_crop=smallest), rng)
         assert part.shape == (64, 64) and (part == 77).all()
+
+
+def test_mirrored_crops_are_smaller_ones_with_the_rest_in_a_mirror(photos: Path) -> None:
+    """As pictures are at their edges when tiles of them are looked at: a torn corner shows four times."""
+    loaded = load_photos([photos], short_side=160)
+    damage = Damage(clean=0.0, single=1.0, kinds=("holes",), mirrored=1.0)
+    batch = AgedBatches(loaded, Augmentation(native=1.0), damage, side=128, batch=6, key=(3, 0))[0]
+    inner, places = 128 - MIRRORED, set()
+    for index in range(6):
+        planes = np.stack([part[index, 0].numpy() for part in (batch.clean, batch.aged, batch.toned, batch.mask)])
+        found = [
+            (top, left)
+            for top in range(MIRRORED + 1)
+            for left in range(MIRRORED + 1)
+            if np.array_equal(planes, _mirrored_from(planes[:, top : top + inner, left : left + inner], top, left))
+        ]
+        assert len(found) == 1, found
+        places.add(found[0])
+        assert planes[3].any() and (planes[1] != planes[0])[planes[3] > 0].all()
+    assert len(places) > 3
+
+
+def _mirrored_from(part: np.ndarray, top: int, left: int) -> np.ndarray:
+    around = ((0, 0), (top, MIRRORED - top), (left, MIRRORED - left))
+    return np.pad(part, around, mode="reflect")
+
+
+def test_mended_pictures_are_judged_as_psnr_counts() -> None:
+    """Two pictures, one off by 4 levels and one by 40, weigh alike; what is off by less than NEAR weighs little."""
+    network = build_mender("restore")
+    torch.nn.init.zeros_(network.body.leave.weight)
+    torch.nn.init.zeros_(network.body.leave.bias)  # gives back what it sees
+    clean = torch.full((1, 1, 64, 64), 0.5)
+    nothing = torch.zeros_like(clean)
+
+    def loss(levels: float) -> float:
+        batch = AgedBatch(clean, clean + levels / 255, clean, nothing, nothing[..., :1, :1])
+        return restorer_terms(network, batch)["luma"].item()
+
+    assert loss(0) == pytest.approx(0, abs=1e-6)
+    assert loss(40) - loss(20) == pytest.approx(0.1 * np.log(4), rel=0.05)
+    assert loss(20) - loss(10) == pytest.approx(0.1 * np.log(4), rel=0.1)
+    assert loss(255 * NEAR) == pytest.approx(0.1 * np.log(2), rel=1e-3)
+    assert loss(0.25) < 0.01
 
 
 def test_some_marks_are_left_for_the_network_to_see() -> None:

@@ -77,8 +77,9 @@ def change_of(luma: Luma, mask: Mask, model: OnnxModel) -> float:
     for tile in _looks(*luma.shape):
         rows, columns = tile.within(*luma.shape)
         pair = np.stack([window(plane, tile, _LOOK_MARGIN) for plane in (seen, mask)])
-        inner = slice(_LOOK_MARGIN, _LOOK_MARGIN + rows.stop - rows.start), slice(
-            _LOOK_MARGIN, _LOOK_MARGIN + columns.stop - columns.start
+        inner = (
+            slice(_LOOK_MARGIN, _LOOK_MARGIN + rows.stop - rows.start),
+            slice(_LOOK_MARGIN, _LOOK_MARGIN + columns.stop - columns.start),
         )
         sound = 1 - pair[1][inner]
         changes = np.square((model.work(pair) - pair[0])[inner]) * sound

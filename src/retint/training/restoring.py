@@ -24,7 +24,7 @@ from retint.training.recipe import Phase, Recipe
 if TYPE_CHECKING:
     from retint.evaluation.metrics import Rgb
 
-MARK_WEIGHT = 4.0  # of a pixel under a mask, over one that is not, in the loss of `restore`
+NEAR = 2 / 255  # error of a mended picture, root mean square, under which less counts for little (42 dB)
 MISSING = 0.5  # odds that some of a picture's marks are not masked in the loss of `restore`
 CELL = 32  # px
 RARE = 1.0  # weight of a damaged pixel in the cross-entropy of `damage`
@@ -45,8 +45,15 @@ def restorer_terms(network: Mender | Toner, batch: AgedBatch) -> dict[str, Tenso
     known = _grown(batch.mask) * _noticed(batch.mask)
     mask = torch.maximum(known, _grown(batch.mask).roll(1, dims=0) * _coins(batch.mask))
     seen = torch.cat([batch.aged * (1 - mask), mask], dim=1)
-    error = (network(seen).float() - batch.toned).abs()
-    return {"luma": (error * (1 + (MARK_WEIGHT - 1) * mask)).mean()}
+    error = (network(seen).float() - batch.toned).square().mean(dim=(1, 2, 3))
+    return {"luma": _log_error(error, NEAR).mean()}
+
+
+def _log_error(error: Tensor, near: float) -> Tensor:
+    """A tenth of the natural logarithm of mean squared errors, 0 where there is none: as PSNR counts, so that the loss
+    of what was nearly whole weighs as much as the gain of what was badly damaged. near: root of an error that is small.
+    """
+    return 0.1 * (torch.log(error + near**2) - math.log(near**2))
 
 
 def _grown(mask: Tensor) -> Tensor:
@@ -92,9 +99,8 @@ def _tone_terms(network: Toner, batch: AgedBatch) -> dict[str, Tensor]:
     error = (relight(toned, light, gamma) - clean).square().mean(dim=(1, 2, 3))
     damaged = 1 - batch.whole.flatten()
     helps = (error.detach() < (toned - clean).square().mean(dim=(1, 2, 3))).to(says)
-    away = 0.1 * (torch.log(error + SAME**2) - math.log(SAME**2))
     return {
-        "tone": (away * damaged).sum() / damaged.sum().clamp(min=1),
+        "tone": (_log_error(error, SAME) * damaged).sum() / damaged.sum().clamp(min=1),
         "says": 0.1 * F.binary_cross_entropy_with_logits(says[:, 0], helps),
     }
 
