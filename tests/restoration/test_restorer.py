@@ -152,6 +152,20 @@ def test_a_picture_in_one_tone_becomes_neutral_and_keeps_its_luma(restorer: Rest
     assert np.abs(luma_of(pixels).astype(int) - luma_of(picture)).max() <= 130, "half a level"
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_paint_takes_the_tone_that_is_left_around_it(restorer: Restorer, share: float):
+    clean, _, mask = scratched()
+    damaged = sepia(clean)
+    damaged[mask] = 255
+    options = RestoreOptions(tone=share, cast="auto")
+    result = restorer.restore(Photograph(damaged, None), options)
+    assert result.findings.neutralised == share and result.mask[mask].all()
+    away = result.photo.pixels.astype(int)[..., 0] - result.photo.pixels.astype(int)[..., 2]
+    around = away[~result.mask][clean[~result.mask] > 100].mean()
+    assert around == pytest.approx((1 - share) * 0.25 * clean[clean > 100].mean(), rel=0.15)
+    assert away[mask & (clean > 100)].mean() == pytest.approx(around, rel=0.25)
+
+
 def test_a_cast_can_stay(restorer: Restorer):
     picture = sepia(smooth())
     for options in (RestoreOptions(cast="keep"), RestoreOptions(stages=("damage", "noise"))):

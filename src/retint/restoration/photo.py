@@ -219,7 +219,7 @@ class _Run:
         if strength > 0:
             pixels = neutralised(pixels, strength)
         pixels = with_luma(pixels, self._before, self._luma)
-        if not strength and self.mask is not None and self.mask.any():
+        if strength < 1 and self.mask is not None and self.mask.any():
             pixels = damages.chroma_filled(pixels, self.mask)  # after the luma: white paint has no room for colour
         return pixels
 
