@@ -55,12 +55,20 @@ def test_strength_is_the_share_of_the_correction():
     assert np.array_equal(relit(picture, light(offset=0.1), 0.0), picture)
 
 
-@pytest.mark.parametrize(("confidence", "wanted"), [(0.0, 0.0), (0.5, 0.0), (0.625, 0.5), (0.75, 1.0), (1.0, 1.0)])
-def test_auto_acts_when_the_network_is_sure(confidence: float, wanted: float):
-    gate = ToneGate(doubtful=0.5, sure=0.75)
-    assert gate.strength(confidence) == wanted
-    assert chosen_strength(luma_of(smooth()), light(confidence=confidence), "auto", gate) == wanted
-    assert chosen_strength(luma_of(smooth()), light(confidence=confidence), 0.3, gate) == 0.3
+@pytest.mark.parametrize(
+    ("confidence", "sound", "damaged"),
+    [(0.0, 0, 0), (0.5, 0, 0), (0.625, 0, 0.5), (0.75, 0.5, 1), (1.0, 1, 1)],
+)
+def test_auto_acts_when_the_network_is_sure_and_sooner_on_old_prints(confidence: float, sound: float, damaged: float):
+    gate, picture, found = (
+        ToneGate(sound=(0.7, 0.8), damaged=(0.5, 0.75)),
+        luma_of(smooth()),
+        light(confidence=confidence),
+    )
+    for old, wanted in ((False, sound), (True, damaged)):
+        assert gate.strength(confidence, damaged=old) == pytest.approx(wanted)
+        assert chosen_strength(picture, found, "auto", gate, damaged=old) == pytest.approx(wanted)
+        assert chosen_strength(picture, found, 0.3, gate, damaged=old) == 0.3
 
 
 def test_nothing_is_blown_out():

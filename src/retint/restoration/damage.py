@@ -19,6 +19,7 @@ from retint.restoration.options import Strength
 from retint.restoration.planes import FULL, Luma, Mask, from_unit, strips
 from retint.restoration.tiles import CORE, over_tiles
 
+SURELY = 0.5
 _SMALLEST = 32  # px: smaller pictures are not halved
 
 Probability = NDArray[np.uint8]  # (H, W), of 255
@@ -28,16 +29,18 @@ Probability = NDArray[np.uint8]  # (H, W), of 255
 class DamageGate:
     """What counts as damage on `auto`: pixels of `low` and more in patches that reach `high` somewhere.
 
-    A picture is believed to be damaged at all for `marks` patches, or for patches that cover `share` of it: dust never
-    comes alone, and what is alone and no crease is more often a wire, a line on a court or a letter.
+    A picture is believed to be damaged at all for `marks` patches, or for patches that cover `share` of it, where the
+    detector is `sure` all over: dust never comes alone, and what is alone and no crease is more often a wire, a line on
+    a court or a letter. Patches for that are those of `SURELY` and more.
     """
 
     high: float = 0.8
     low: float = 0.4
     least_area: int = 3  # px of a patch, before it grows
     grow: int = 1  # px, by which the mask goes beyond what was found: paint is soft at its rims
-    marks: int = 8  # of a short side of 256 px; more in larger pictures, as the side grows
-    share: float = 0.01
+    marks: int = 6  # of a short side of 256 px; more in larger pictures, as the side grows
+    share: float = 0.008
+    sure: float = 0.9  # mean probability over a patch that speaks for damage
 
     def at(self, strength: Strength) -> DamageGate:
         """The gate for a strength: `auto` is this one; a number asks for no evidence in the picture as a whole.
@@ -79,16 +82,32 @@ def find_damage(luma: Luma, detector: OnnxModel, *, core: int = CORE, coarsest: 
 
 def mask_of(probability: Probability, gate: DamageGate) -> Mask:
     """The pixels to fill."""
-    low = (probability >= round(255 * gate.low)).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(low, connectivity=8)
-    certain = np.bincount(np.asarray(labels[probability >= round(255 * gate.high)], np.intp), minlength=count) > 0
-    keep: Mask = certain & (np.asarray(stats)[:, cv2.CC_STAT_AREA] >= gate.least_area)
-    keep[0] = False  # the background
-    covered = int(np.asarray(stats)[keep, cv2.CC_STAT_AREA].sum())
-    wanted = gate.marks * max(1.0, min(probability.shape) / USUAL_SIDE)
-    if keep.sum() < wanted and covered < gate.share * probability.size:
+    if not _believed(probability, gate):
         return np.zeros(probability.shape, np.bool_)
-    return grown(keep[np.asarray(labels, np.intp)], gate.grow)
+    count, labels, areas = _patches(probability, gate.low)
+    certain = np.bincount(labels[probability >= round(255 * gate.high)], minlength=count) > 0
+    keep: Mask = certain & (areas >= gate.least_area)
+    keep[0] = False  # the background
+    return grown(keep[labels], gate.grow)
+
+
+def _believed(probability: Probability, gate: DamageGate) -> bool:
+    """Whether the picture as a whole looks damaged."""
+    if not gate.marks and not gate.share:
+        return True
+    count, labels, areas = _patches(probability, SURELY)
+    sums = np.bincount(labels.ravel(), weights=probability.ravel(), minlength=count)
+    counts = (sums >= 255 * gate.sure * areas) & (areas >= gate.least_area)
+    counts[0] = False
+    wanted = gate.marks * max(1.0, min(probability.shape) / USUAL_SIDE)
+    return bool(counts.sum() >= wanted or areas[counts].sum() >= gate.share * probability.size)
+
+
+def _patches(probability: Probability, least: float) -> tuple[int, NDArray[np.intp], NDArray[np.int64]]:
+    """Pixels of that probability and more, in connected patches: how many, the background with them; labels; areas."""
+    where = (probability >= round(255 * least)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(where, connectivity=8)
+    return count, np.asarray(labels, np.intp), np.asarray(stats)[:, cv2.CC_STAT_AREA].astype(np.int64)
 
 
 def grown(mask: Mask, by: int) -> Mask:

@@ -49,20 +49,24 @@ class NoiseGate:
     The strongest evidence counts. What the pairs rest on: docs/decisions/018-networks-that-restore.md.
     """
 
-    change: tuple[float, float] = (0.3, 0.8)
-    specks: tuple[float, float] = (0.0003, 0.001)
+    change: tuple[float, float] = (0.5, 1.5)
+    specks: tuple[float, float] = (0.002, 0.004)
     blocks: tuple[float, float] = (1.2, 2.0)
     sharpness: tuple[float, float] = (1.2, 1.0)
 
     def strength(self, evidence: Evidence) -> float:
         """0..1."""
-        ramps = (
-            (evidence.change, self.change),
-            (evidence.specks, self.specks),
-            (evidence.blocks, self.blocks),
-            (evidence.sharpness, self.sharpness),
-        )
-        return max(float(np.clip((value - low) / (high - low), 0, 1)) for value, (low, high) in ramps)
+        soft, coded = _ramp(evidence.sharpness, self.sharpness), _ramp(evidence.blocks, self.blocks)
+        return max(self.noisy(evidence), soft, coded)
+
+    def noisy(self, evidence: Evidence) -> float:
+        """0..1: what speaks for an old picture, as a small file and a soft lens do not."""
+        return max(_ramp(evidence.change, self.change), _ramp(evidence.specks, self.specks))
+
+
+def _ramp(value: float, ends: tuple[float, float]) -> float:
+    low, high = ends
+    return float(np.clip((value - low) / (high - low), 0, 1))
 
 
 def change_of(luma: Luma, mask: Mask, model: OnnxModel) -> float:

@@ -164,6 +164,7 @@ class _Run:
         self._before = self._luma = luma_of(pixels)
         self.mask = mask
         self._nothing = np.zeros(self._luma.shape, np.bool_)
+        self._old = False  # marks, noise or a tone of one colour speak for an old print
         self.findings = Findings()
 
     def find_damage(self) -> None:
@@ -173,6 +174,7 @@ class _Run:
             self.mask = damages.mask_of(found, self._gates.damage.at(self._options.damage))
             if self.mask.any():
                 self._used("damage")
+        self._old |= bool(self.mask.any())
         self._note(damaged=float(self.mask.mean()), marks=damages.patches(self.mask))
 
     def measure_noise(self) -> None:
@@ -181,6 +183,7 @@ class _Run:
         gate = self._gates.noise
         evidence = noises.evidence_of(self._luma, mask, self._models.get("restore"))
         strength = noises.chosen_strength(evidence, self._options.noise, gate)
+        self._old |= gate.noisy(evidence) > 0.5
         self._note(**asdict(evidence), noise=noises.noise_level(self._luma), noise_strength=strength)
 
     def mend(self) -> None:
@@ -199,7 +202,8 @@ class _Run:
     def relight(self) -> None:
         model, gate = self._models.get("tone"), self._gates.tone
         light = tones.read_light(self._luma, model)
-        strength = tones.chosen_strength(self._luma, light, self._options.tone, gate)
+        old = self._old or cast_of(self._pixels).is_toned(self._gates.cast)
+        strength = tones.chosen_strength(self._luma, light, self._options.tone, gate, damaged=old)
         self._note(tone_confidence=light.confidence, tone_strength=strength)
         if strength > 0:
             self._luma = tones.relit(self._luma, light, strength)

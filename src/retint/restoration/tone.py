@@ -24,16 +24,18 @@ CELLS = 12  # of the field, both ways
 class ToneGate:
     """When the tone is corrected on `auto`, and how far at most.
 
-    Between `doubtful` and `sure` the strength rises from 0 to 1 with the network's confidence.
+    Between the first of a pair and the second the strength rises from 0 to 1 with the network's confidence. What is
+    otherwise sound is more often a misty morning than a faded print, so it takes more there.
     """
 
-    doubtful: float = 0.5
-    sure: float = 0.7
+    sound: tuple[float, float] = (0.75, 0.9)
+    damaged: tuple[float, float] = (0.55, 0.65)  # of pictures with marks or noise, and of those in one tone
     most_clipped: float = 0.01  # share of the picture that the correction may drive into black, and into white
 
-    def strength(self, confidence: float) -> float:
+    def strength(self, confidence: float, *, damaged: bool) -> float:
         """0..1 of a confidence of 0..1."""
-        return float(np.clip((confidence - self.doubtful) / max(self.sure - self.doubtful, 1e-6), 0, 1))
+        low, high = self.damaged if damaged else self.sound
+        return float(np.clip((confidence - low) / max(high - low, 1e-6), 0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +97,12 @@ def limited(luma: Luma, light: Light, strength: float, most_clipped: float) -> f
     return max(0.0, strength)
 
 
-def chosen_strength(luma: Luma, light: Light, wanted: Strength, gate: ToneGate) -> float:
-    """How far to correct: what is asked for, or, on `auto`, what the network is sure of."""
-    strength = gate.strength(light.confidence) if wanted == "auto" else float(wanted)
+def chosen_strength(luma: Luma, light: Light, wanted: Strength, gate: ToneGate, *, damaged: bool) -> float:
+    """How far to correct: what is asked for, or, on `auto`, what the network is sure of.
+
+    damaged: whether anything else speaks for an old print
+    """
+    strength = gate.strength(light.confidence, damaged=damaged) if wanted == "auto" else float(wanted)
     return limited(luma, light, strength, gate.most_clipped)
 
 
