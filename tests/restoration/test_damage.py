@@ -83,6 +83,19 @@ def test_auto_wants_evidence_in_the_picture_as_a_whole():
     assert mask_of(probability((slice(0, 12), slice(0, 20), 0.9)), gate).sum() == 240
 
 
+def test_what_speaks_for_damage_is_sure_all_over_and_less_so_in_an_old_print():
+    """A patch with a certain pixel is filled where the picture is believed to be damaged, and does not make it so."""
+    gate = DamageGate(least_area=1, grow=0, marks=2, share=0.5, sure=0.9, sure_of_old=0.7)
+    unsure = [(slice(5, 7), slice(10 * at, 10 * at + 2), 0.75) for at in range(3)]
+    certain = [(slice(5, 6), slice(10 * at, 10 * at + 1), 1.0) for at in range(3)]
+    doubtful = probability(*unsure, *certain)  # means of 0.81
+    assert not mask_of(doubtful, gate).any()
+    assert mask_of(doubtful, gate.for_old()).sum() == 12
+    sure = [(slice(20, 22), slice(10 * at, 10 * at + 2), 0.95) for at in range(2)]
+    assert mask_of(probability(*unsure, *certain, *sure), gate).sum() == 20
+    assert not mask_of(probability(*sure[:1]), gate).any()
+
+
 def test_larger_pictures_want_more_marks_as_their_sides_grow():
     large = np.zeros((768, 800), np.uint8)
     gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, marks=3, share=0.1)

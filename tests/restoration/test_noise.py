@@ -86,6 +86,8 @@ def test_the_strongest_evidence_counts():
     assert gate.strength(Evidence(0, 0.3, 0, 2.0)) == 1
     assert gate.strength(Evidence(0, 0, 0, gate.sharpness[1])) == 1
     assert gate.strength(Evidence(0, 0, 0, sum(gate.sharpness) / 2)) == pytest.approx(0.5)
+    assert gate.noisy(Evidence(3, 0, 9, 0.0)) == 0.5
+    assert gate.noisy(Evidence(0, 0.15, 9, 0.0)) == pytest.approx(0.5)
     assert chosen_strength(Evidence(9, 9, 9, 2.0), 0.25, gate) == 0.25
     assert chosen_strength(Evidence(9, 9, 9, 2.0), "auto", gate) == 1
 

@@ -41,6 +41,7 @@ class DamageGate:
     marks: int = 6  # of a short side of 256 px; more in larger pictures, as the side grows
     share: float = 0.008
     sure: float = 0.9  # mean probability over a patch that speaks for damage
+    sure_of_old: float = 0.7  # the same in a picture in one tone: an old print
 
     def at(self, strength: Strength) -> DamageGate:
         """The gate for a strength: `auto` is this one; a number asks for no evidence in the picture as a whole.
@@ -52,6 +53,10 @@ class DamageGate:
         scale = 2 * (1 - float(strength))
         high, low = (min(0.99, max(0.05, value * scale)) for value in (self.high, self.low))
         return replace(self, high=high, low=low, marks=0, share=0.0)
+
+    def for_old(self) -> DamageGate:
+        """The gate for a picture in one tone."""
+        return replace(self, sure=self.sure_of_old)
 
 
 @dataclass(frozen=True)

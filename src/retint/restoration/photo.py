@@ -164,14 +164,17 @@ class _Run:
         self._before = self._luma = luma_of(pixels)
         self.mask = mask
         self._nothing = np.zeros(self._luma.shape, np.bool_)
-        self._old = False  # marks, noise or a tone of one colour speak for an old print
+        self._cast = cast_of(pixels)
+        self._toned = self._cast.is_toned(gates.cast)
+        self._old = self._toned  # what speaks for an old print: one tone, marks, noise
         self.findings = Findings()
 
     def find_damage(self) -> None:
         """Find marks, unless a mask says where they are."""
         if self.mask is None:
             found = damages.find_damage(self._luma, self._models.get("damage"), core=self._core)
-            self.mask = damages.mask_of(found, self._gates.damage.at(self._options.damage))
+            gate = self._gates.damage.at(self._options.damage)
+            self.mask = damages.mask_of(found, gate.for_old() if self._toned else gate)
             if self.mask.any():
                 self._used("damage")
         self._old |= bool(self.mask.any())
@@ -202,8 +205,7 @@ class _Run:
     def relight(self) -> None:
         model, gate = self._models.get("tone"), self._gates.tone
         light = tones.read_light(self._luma, model)
-        old = self._old or cast_of(self._pixels).is_toned(self._gates.cast)
-        strength = tones.chosen_strength(self._luma, light, self._options.tone, gate, damaged=old)
+        strength = tones.chosen_strength(self._luma, light, self._options.tone, gate, damaged=self._old)
         self._note(tone_confidence=light.confidence, tone_strength=strength)
         if strength > 0:
             self._luma = tones.relit(self._luma, light, strength)
@@ -216,10 +218,9 @@ class _Run:
             return with_luma(pixels, self._before, self._luma)
         strength = 0.0
         if options.strength("tone") != 0:
-            cast = cast_of(pixels)
-            if options.cast == "auto" and cast.is_toned(self._gates.cast):
+            if options.cast == "auto" and self._toned:
                 strength = 1.0 if options.tone == "auto" else float(options.tone)
-            self._note(cast=cast.strength, neutralised=strength)
+            self._note(cast=self._cast.strength, neutralised=strength)
         if strength > 0:
             pixels = neutralised(pixels, strength)
         pixels = with_luma(pixels, self._before, self._luma)
