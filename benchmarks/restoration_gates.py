@@ -13,13 +13,19 @@ from pathlib import Path
 import numpy as np
 from restoration import gray_of, read, row, table
 
-from retint.restoration.damage import DamageGate, find_damage, mask_of, patches
+from retint.restoration.damage import DamageGate, evidence_of, find_damage, mask_of
 from retint.restoration.degradation import age
 from retint.restoration.onnx_models import Models
 from retint.restoration.planes import luma_of
 
-PAIRS = ((0.5, 0.25), (0.6, 0.3), (0.8, 0.4), (0.9, 0.5), (0.98, 0.7))
-DAMAGED = {"scratches": ["scratches"], "dust": ["dust"], "creases": ["creases"], "both": ["scratches", "dust"]}
+PAIRS = ((0.3, 0.2), (0.5, 0.25), (0.6, 0.3), (0.8, 0.4), (0.9, 0.5), (0.98, 0.7))
+DAMAGED = {
+    "scratches": ["scratches"],
+    "dust": ["dust"],
+    "creases": ["creases"],
+    "holes": ["holes"],
+    "both": ["scratches", "dust"],
+}
 SOUND = {"clean": [], "jpeg": ["jpeg"], "scale": ["scale"], "blur": ["blur"], "stains": ["stains"]}
 
 
@@ -60,17 +66,20 @@ def main() -> None:
     head = ("reach, hold", "many marks wanted", "precision", "recall", "IoU", "false alarms, grown")
     table(head, body)
 
-    gate = DamageGate(grow=0, marks=0, share=0.0)
-    found = {name: [mask_of(one, gate) for _, one in pairs] for name, pairs in seen.items()}
-    counts = {name: np.array([patches(one) for one in masks]) for name, masks in found.items()}
-    shares = {name: np.array([one.mean() for one in masks]) for name, masks in found.items()}
     body = []
-    for name in DAMAGED:
-        areas = [
-            area_under_curve(what[name], np.concatenate([what[one] for one in SOUND])) for what in (counts, shares)
-        ]
-        body.append(row(name, *(f"{area:.2f}" for area in areas)))
-    table(("told from pictures without marks", "by patches", "by share"), body)
+    for sure in (DamageGate.sure, DamageGate.sure_of_old, 0.0):
+        gate = DamageGate(sure=sure)
+        found = {name: np.array([evidence_of(one, gate) for _, one in pairs]) for name, pairs in seen.items()}
+        sound = np.concatenate([found[name] for name in SOUND])
+        for name in DAMAGED:
+            areas = [area_under_curve(found[name][:, at], sound[:, at]) for at in (0, 1)]
+            believed = [
+                100 * np.mean([mask_of(one, gate).any() for _, one in pairs])
+                for pairs in (seen[name], [one for other in SOUND for one in seen[other]])
+            ]
+            body.append(row(name, sure, *(f"{area:.2f}" for area in areas), *(f"{one:.0f} %" for one in believed)))
+    head = ("told from pictures without marks", "sure", "by patches", "by share", "believed", "of those without")
+    table(head, body)
 
 
 if __name__ == "__main__":

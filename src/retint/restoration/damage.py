@@ -34,8 +34,8 @@ class DamageGate:
     a court or a letter. Patches for that are those of `SURELY` and more.
     """
 
-    high: float = 0.8
-    low: float = 0.4
+    high: float = 0.6
+    low: float = 0.3
     least_area: int = 3  # px of a patch, before it grows
     grow: int = 1  # px, by which the mask goes beyond what was found: paint is soft at its rims
     marks: int = 6  # of a short side of 256 px; more in larger pictures, as the side grows
@@ -96,16 +96,20 @@ def mask_of(probability: Probability, gate: DamageGate) -> Mask:
     return grown(keep[labels], gate.grow)
 
 
-def _believed(probability: Probability, gate: DamageGate) -> bool:
-    """Whether the picture as a whole looks damaged."""
-    if not gate.marks and not gate.share:
-        return True
+def evidence_of(probability: Probability, gate: DamageGate) -> tuple[int, float]:
+    """What speaks for damage in the picture as a whole: patches that the detector is sure of, and their share of it."""
     count, labels, areas = _patches(probability, SURELY)
     sums = np.bincount(labels.ravel(), weights=probability.ravel(), minlength=count)
     counts = (sums >= 255 * gate.sure * areas) & (areas >= gate.least_area)
-    counts[0] = False
-    wanted = gate.marks * max(1.0, min(probability.shape) / USUAL_SIDE)
-    return bool(counts.sum() >= wanted or areas[counts].sum() >= gate.share * probability.size)
+    counts[0] = False  # the background
+    return int(counts.sum()), float(areas[counts].sum() / probability.size)
+
+
+def _believed(probability: Probability, gate: DamageGate) -> bool:
+    if not gate.marks and not gate.share:
+        return True
+    marks, share = evidence_of(probability, gate)
+    return marks >= gate.marks * max(1.0, min(probability.shape) / USUAL_SIDE) or share >= gate.share
 
 
 def _patches(probability: Probability, least: float) -> tuple[int, NDArray[np.intp], NDArray[np.int64]]:
