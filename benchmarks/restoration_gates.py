@@ -2,7 +2,8 @@
 
     python benchmarks/restoration_gates.py --photos val.tar [--limit 60] [--models FOLDER]
 
-Scratches and dust are planted with fixed seeds. Markdown on stdout (docs/decisions/018-networks-that-restore.md).
+Marks of each kind, and damage that is none, are planted with fixed seeds.
+Markdown on stdout (docs/decisions/018-networks-that-restore.md).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def main() -> None:
     table(head, body)
 
     body = []
-    for sure in (DamageGate.sure, DamageGate.sure_of_old, 0.0):
+    for sure in (DamageGate.sure, DamageGate.sure_of_old):
         gate = DamageGate(sure=sure)
         found = {name: np.array([evidence_of(one, gate) for _, one in pairs]) for name, pairs in seen.items()}
         sound = np.concatenate([found[name] for name in SOUND])

@@ -166,6 +166,35 @@ def test_paint_takes_the_tone_that_is_left_around_it(restorer: Restorer, share: 
     assert away[mask & (clean > 100)].mean() == pytest.approx(around, rel=0.25)
 
 
+def test_a_doubtful_tone_is_corrected_where_more_speaks_for_an_old_print(folder: Path):
+    planted.all_of_them(folder)
+    planted.constant_light(folder, offset=0.05, confidence=0.7)
+    restorer = Restorer(Models(folder), core=64)
+    clean, scratched_one, mask = scratched()
+    at = np.random.default_rng(3).random(clean.shape)
+    peppered = np.where(at < 0.005, 0, np.where(at > 0.995, 255, clean)).astype(np.uint8)
+
+    def tone(pixels: np.ndarray, options: RestoreOptions | None = None, mask: np.ndarray | None = None) -> float:
+        return restorer.restore(Photograph(pixels, None), options, mask).findings.tone_strength
+
+    assert tone(clean) == tone(coloured(clean)) == 0
+    assert tone(scratched_one) > 0
+    assert tone(clean, mask=mask) > 0
+    assert tone(sepia(clean)) > 0
+    assert tone(peppered, RestoreOptions(damage=0.0)) > 0
+    assert tone(scratched_one, RestoreOptions(stages=("tone",))) == 0, "nobody looked for marks"
+
+
+def test_marks_want_to_be_less_sure_in_a_picture_in_one_tone(restorer: Restorer):
+    """`white_is_damage` says 0.8 of what is at 0.98: certain enough to be filled, not to make a picture damaged."""
+    clean, _, mask = scratched()
+    gray = np.where(mask, 250, clean).astype(np.uint8)
+    assert not restorer.restore(Photograph(gray, None)).mask.any()
+    toned = sepia(clean)
+    toned[mask] = 250
+    assert restorer.restore(Photograph(toned, None)).mask[mask].all()
+
+
 def test_a_cast_can_stay(restorer: Restorer):
     picture = sepia(smooth())
     for options in (RestoreOptions(cast="keep"), RestoreOptions(stages=("damage", "noise"))):

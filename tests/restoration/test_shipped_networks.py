@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from retint.restoration.damage import find_damage
+from retint.restoration.degradation import age
 from retint.restoration.noise import enlarged, mended
 from retint.restoration.onnx_models import Models
 from retint.restoration.planes import Luma, luma_of
@@ -39,6 +41,15 @@ def test_tiles_of_the_enlarger_have_no_seams():
     model = Models().get("upscale")
     pieces, whole = (enlarged(picture(), model, core=core) for core in (96, 512))
     assert levels_apart(pieces, whole) <= 1
+
+
+def test_tiles_of_the_detector_have_no_seams():
+    gray = (picture() // 257).astype(np.uint8)
+    luma = luma_of(age(gray, np.random.default_rng(1), ["scratches", "dust"]).picture)
+    detector = Models().get("damage")
+    small, whole = (find_damage(luma, detector, core=core).astype(int) for core in (48, 512))
+    assert whole.max() > 200
+    assert np.abs(small - whole).max() <= 2
 
 
 def test_the_detector_gives_probabilities_of_every_pixel():

@@ -61,14 +61,14 @@ def test_strength_is_the_share_of_the_correction():
 )
 def test_auto_acts_when_the_network_is_sure_and_sooner_on_old_prints(confidence: float, sound: float, damaged: float):
     gate, picture, found = (
-        ToneGate(sound=(0.7, 0.8), damaged=(0.5, 0.75)),
+        ToneGate(sound=(0.7, 0.8), old=(0.5, 0.75)),
         luma_of(smooth()),
         light(confidence=confidence),
     )
     for old, wanted in ((False, sound), (True, damaged)):
-        assert gate.strength(confidence, damaged=old) == pytest.approx(wanted)
-        assert chosen_strength(picture, found, "auto", gate, damaged=old) == pytest.approx(wanted)
-        assert chosen_strength(picture, found, 0.3, gate, damaged=old) == 0.3
+        assert gate.strength(confidence, old=old) == pytest.approx(wanted)
+        assert chosen_strength(picture, found, "auto", gate, old=old) == pytest.approx(wanted)
+        assert chosen_strength(picture, found, 0.3, gate, old=old) == 0.3
 
 
 def test_nothing_is_blown_out():

@@ -19,7 +19,7 @@ from retint.restoration.options import Strength
 from retint.restoration.planes import FULL, Luma, Mask, from_unit, strips
 from retint.restoration.tiles import CORE, over_tiles
 
-SURELY = 0.5
+_SURELY = 0.5  # probability of the pixels of patches that speak for damage
 _SMALLEST = 32  # px: smaller pictures are not halved
 
 Probability = NDArray[np.uint8]  # (H, W), of 255
@@ -31,7 +31,7 @@ class DamageGate:
 
     A picture is believed to be damaged at all for `marks` patches, or for patches that cover `share` of it, where the
     detector is `sure` all over: dust never comes alone, and what is alone and no crease is more often a wire, a line on
-    a court or a letter. Patches for that are those of `SURELY` and more.
+    a court or a letter. With both of them 0 none of this is asked for.
     """
 
     high: float = 0.6
@@ -98,11 +98,12 @@ def mask_of(probability: Probability, gate: DamageGate) -> Mask:
 
 def evidence_of(probability: Probability, gate: DamageGate) -> tuple[int, float]:
     """What speaks for damage in the picture as a whole: patches that the detector is sure of, and their share of it."""
-    count, labels, areas = _patches(probability, SURELY)
-    sums = np.bincount(labels.ravel(), weights=probability.ravel(), minlength=count)
-    counts = (sums >= 255 * gate.sure * areas) & (areas >= gate.least_area)
-    counts[0] = False  # the background
-    return int(counts.sum()), float(areas[counts].sum() / probability.size)
+    count, labels, areas = _patches(probability, _SURELY)
+    inside = labels > 0
+    sums = np.bincount(labels[inside], weights=probability[inside], minlength=count)
+    sure = (sums >= 255 * gate.sure * areas) & (areas >= gate.least_area)
+    sure[0] = False  # the background
+    return int(sure.sum()), float(areas[sure].sum() / probability.size)
 
 
 def _believed(probability: Probability, gate: DamageGate) -> bool:

@@ -53,6 +53,7 @@ class NoiseGate:
     specks: tuple[float, float] = (0.002, 0.004)
     blocks: tuple[float, float] = (1.2, 2.0)
     sharpness: tuple[float, float] = (1.2, 1.0)
+    old: float = 0.5  # of `noisy`, from which a picture counts as an old print
 
     def strength(self, evidence: Evidence) -> float:
         """0..1."""
@@ -138,6 +139,8 @@ def specks(luma: Luma, mask: Mask) -> float:
 
     mask: damage, (H, W), which does not count
     """
+    if luma.size == 1:
+        return 0.0
     around = np.ones((3, 3), np.uint8)
     around[1, 1] = 0
     count, least = 0, _SPECK * 257

@@ -166,7 +166,7 @@ class _Run:
         self._nothing = np.zeros(self._luma.shape, np.bool_)
         self._cast = cast_of(pixels)
         self._toned = self._cast.is_toned(gates.cast)
-        self._old = self._toned  # what speaks for an old print: one tone, marks, noise
+        self._old = self._toned  # what speaks for an old print: one tone; marks and noise, as far as their stages look
         self.findings = Findings()
 
     def find_damage(self) -> None:
@@ -186,7 +186,7 @@ class _Run:
         gate = self._gates.noise
         evidence = noises.evidence_of(self._luma, mask, self._models.get("restore"))
         strength = noises.chosen_strength(evidence, self._options.noise, gate)
-        self._old |= gate.noisy(evidence) > 0.5
+        self._old |= gate.noisy(evidence) > gate.old
         self._note(**asdict(evidence), noise=noises.noise_level(self._luma), noise_strength=strength)
 
     def mend(self) -> None:
@@ -205,7 +205,7 @@ class _Run:
     def relight(self) -> None:
         model, gate = self._models.get("tone"), self._gates.tone
         light = tones.read_light(self._luma, model)
-        strength = tones.chosen_strength(self._luma, light, self._options.tone, gate, damaged=self._old)
+        strength = tones.chosen_strength(self._luma, light, self._options.tone, gate, old=self._old)
         self._note(tone_confidence=light.confidence, tone_strength=strength)
         if strength > 0:
             self._luma = tones.relit(self._luma, light, strength)

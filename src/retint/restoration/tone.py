@@ -29,12 +29,12 @@ class ToneGate:
     """
 
     sound: tuple[float, float] = (0.75, 0.9)
-    damaged: tuple[float, float] = (0.55, 0.65)  # of pictures with marks or noise, and of those in one tone
+    old: tuple[float, float] = (0.55, 0.65)  # of pictures with marks or noise, and of those in one tone
     most_clipped: float = 0.01  # share of the picture that the correction may drive into black, and into white
 
-    def strength(self, confidence: float, *, damaged: bool) -> float:
+    def strength(self, confidence: float, *, old: bool) -> float:
         """0..1 of a confidence of 0..1."""
-        low, high = self.damaged if damaged else self.sound
+        low, high = self.old if old else self.sound
         return float(np.clip((confidence - low) / max(high - low, 1e-6), 0, 1))
 
 
@@ -97,12 +97,12 @@ def limited(luma: Luma, light: Light, strength: float, most_clipped: float) -> f
     return max(0.0, strength)
 
 
-def chosen_strength(luma: Luma, light: Light, wanted: Strength, gate: ToneGate, *, damaged: bool) -> float:
+def chosen_strength(luma: Luma, light: Light, wanted: Strength, gate: ToneGate, *, old: bool) -> float:
     """How far to correct: what is asked for, or, on `auto`, what the network is sure of.
 
-    damaged: whether anything else speaks for an old print
+    old: whether anything else speaks for an old print
     """
-    strength = gate.strength(light.confidence, damaged=damaged) if wanted == "auto" else float(wanted)
+    strength = gate.strength(light.confidence, old=old) if wanted == "auto" else float(wanted)
     return limited(luma, light, strength, gate.most_clipped)
 
 

@@ -89,10 +89,8 @@ class AgedBatches:
         aged = self._aged(clean, rng)
         before = rng.integers(0, MIRRORED + 1, 2)
         around = [(int(width), MIRRORED - int(width)) for width in before]
-        clean, picture, mask, toned = (
-            np.pad(plane, around, mode="reflect") for plane in (clean, aged.picture, aged.mask, aged.toned)
-        )
-        return clean, Aged(picture, mask, toned, aged.kinds)
+        clean, picture, toned = (np.pad(plane, around, mode="reflect") for plane in (clean, aged.picture, aged.toned))
+        return clean, Aged(picture, np.pad(aged.mask, around, mode="reflect"), toned, aged.kinds)
 
     def _aged(self, picture: Gray, rng: np.random.Generator) -> Aged:
         if rng.random() < self._damage.clean:

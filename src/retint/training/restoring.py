@@ -35,7 +35,7 @@ FOUND = 0.5  # probability from which a pixel counts as damaged, or a tone as to
 
 
 def restorer_terms(network: Mender | Toner, batch: AgedBatch) -> dict[str, Tensor]:
-    """The losses of one batch: of its kind of head, each a mean over pixels."""
+    """The losses of one batch: of its kind of head, each a mean over pixels or over pictures."""
     if isinstance(network, Toner):
         return _tone_terms(network, batch)
     if network.variant.head == "mask":
