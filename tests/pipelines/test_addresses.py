@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from retint.errors import InputError
-from retint.pipelines.addresses import fetch, is_address, name_from
+from retint.pipelines.addresses import fetch, fetch_into, is_address, name_from
 
 PICTURE = bytes(range(256)) * 4
 
@@ -125,6 +127,25 @@ def test_the_limit_of_size_holds_whether_announced_or_not(server: str, path: str
     with pytest.raises(InputError, match="larger than"):
         fetch(f"{server}/{path}", max_bytes=len(PICTURE) - 1)
     assert fetch(f"{server}/{path}", max_bytes=len(PICTURE)) == PICTURE
+
+
+def test_a_film_goes_into_a_file_piece_by_piece(server: str, tmp_path: Path):
+    with (tmp_path / "film").open("wb") as file:
+        fetch_into(f"{server}/good/film.mp4", file, what="film")
+    assert (tmp_path / "film").read_bytes() == PICTURE
+    with pytest.raises(InputError, match="is a web page, not a film; give the address of the film itself"):
+        fetch_into(f"{server}/page", io.BytesIO(), what="film")
+    with pytest.raises(InputError, match="cut before the film was whole"):
+        fetch_into(f"{server}/cut", io.BytesIO(), what="film")
+
+
+def test_a_file_that_cannot_be_written_is_not_the_servers_fault(server: str):
+    class Full(io.BytesIO):
+        def write(self, piece: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device"):
+        fetch_into(f"{server}/good", Full(), what="film")
 
 
 def test_a_silent_server_is_not_waited_for_without_end(server: str):

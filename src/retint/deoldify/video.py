@@ -12,7 +12,7 @@ from retint.deoldify.photos import ModelImageVisualizer, make_folder
 from retint.errors import InputError
 from retint.images.atomic import whole_file
 from retint.notebook import film_frame, film_progress
-from retint.pipelines.addresses import fetch
+from retint.pipelines.addresses import fetch_into
 
 if TYPE_CHECKING:
     from retint.pipelines.stabilizer import KeyFrames, Strength
@@ -132,11 +132,10 @@ def _download(address: str, target: Path) -> None:
         _download_with(site_reader, address, target)
         return
     try:
-        content = fetch(address)
+        with whole_file(target, overwrite=True) as file:
+            fetch_into(address, file, what="film")
     except InputError as error:
         raise InputError(f"{error} (pages of video sites are read with yt-dlp: pip install yt-dlp)") from error
-    with whole_file(target, overwrite=True) as file:
-        file.write(content)
 
 
 def _yt_dlp() -> Any:

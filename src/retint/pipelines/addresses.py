@@ -1,21 +1,25 @@
-"""Photographs behind http(s) addresses: fetched whole into memory, within limits of size and time."""
+"""Photographs and films behind http(s) addresses: fetched whole, within limits of size and time."""
 
 from __future__ import annotations
 
 import http.client
+import io
 import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, BinaryIO
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from retint.errors import InputError
 
-MAX_BYTES = 512 * 1024**2
+MAX_BYTES = 512 * 1024**2  # of a picture
+MAX_FILM_BYTES = 32 * 1024**3
 CONNECT_SECONDS = 20.0  # for each answer of the server
 TOTAL_SECONDS = 600.0  # for the whole picture
+TOTAL_FILM_SECONDS = 6 * 3600.0
 _CHUNK_BYTES = 256 * 1024
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # What may not be in a file name on Windows (so nowhere), path separators among it.
@@ -50,18 +54,42 @@ def fetch(
     timeout: float = CONNECT_SECONDS,
     total: float = TOTAL_SECONDS,
 ) -> bytes:
-    """Download a picture.
+    """Download a picture into memory. Arguments and errors as `fetch_into`."""
+    body = io.BytesIO()
+    fetch_into(address, body, what="picture", max_bytes=max_bytes, timeout=timeout, total=total)
+    return body.getvalue()
+
+
+def fetch_into(
+    address: str,
+    file: BinaryIO,
+    *,
+    what: str,
+    max_bytes: int = MAX_FILM_BYTES,
+    timeout: float = CONNECT_SECONDS,
+    total: float = TOTAL_FILM_SECONDS,
+) -> None:
+    """Download into an open file, in pieces.
 
     Parameters
     ----------
     address: http or https; redirects are followed while they stay with these two
+    file: where it goes; after an error part of it is there
+    what: what it is to be, for errors
     max_bytes: more is refused, whether the server announces it or not
     timeout, total: seconds, for each answer of the server and for everything
 
     Raises
     ------
     InputError: no such scheme or host, an HTTP error, a web page, too large, too slow, or cut short
+    OSError: the file cannot be written
     """
+    for piece in _pieces(address, what, max_bytes, timeout, total):
+        file.write(piece)
+
+
+def _pieces(address: str, what: str, max_bytes: int, timeout: float, total: float) -> Iterator[bytes]:
+    """What the server sends, within the limits."""
     if not address.lower().startswith(("http://", "https://")):
         raise InputError(f"{address}: only http and https addresses can be fetched; download it and name the file")
     deadline = time.monotonic() + total
@@ -69,7 +97,17 @@ def fetch(
         headers = {"User-Agent": "retint", "Accept": "image/*,*/*;q=0.5"}
         request = urllib.request.Request(_ascii_form(address), headers=headers)
         with urllib.request.build_opener(_HttpOnly()).open(request, timeout=timeout) as response:
-            return _receive(address, response, max_bytes, deadline, total)
+            expected = _announced(address, response, what, max_bytes)
+            received = 0
+            while piece := response.read1(_CHUNK_BYTES):
+                received += len(piece)
+                if received > max_bytes:
+                    raise InputError(_too_large(address, max_bytes))
+                if time.monotonic() > deadline:
+                    raise InputError(f"{address}: not finished within {total:g} s; download it and name the file")
+                yield piece
+            if expected is not None and received < expected:
+                raise http.client.IncompleteRead(b"", expected - received)
     except urllib.error.HTTPError as error:
         error.close()
         reason = " ".join(str(error.reason).split())
@@ -81,31 +119,25 @@ def fetch(
             raise InputError(f"{address}: no answer within {timeout:g} s; try again later") from error
         raise InputError(f"{address}: cannot be reached ({error.reason}); check the address and the network") from error
     except http.client.IncompleteRead as error:
-        raise InputError(f"{address}: the connection was cut before the picture was whole; try again") from error
+        raise InputError(f"{address}: the connection was cut before the {what} was whole; try again") from error
     except (http.client.HTTPException, OSError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{address}: cannot be fetched ({reason}); check the address") from error
 
 
-def _receive(address: str, response: http.client.HTTPResponse, max_bytes: int, deadline: float, total: float) -> bytes:
-    """Read the body of a response within the limits."""
+def _announced(address: str, response: http.client.HTTPResponse, what: str, max_bytes: int) -> int | None:
+    """How many bytes the server says will come. Raises InputError for a web page, and for too many."""
     if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-        raise InputError(f"{address}: is a web page, not a picture; give the address of the picture itself")
-    announced = response.headers.get("Content-Length", "")
-    expected = int(announced) if announced.isdecimal() else None
-    body = bytearray()
-    too_large = f"{address}: larger than {max_bytes / 1024**2:g} MiB, the limit; download it and name the file"
+        raise InputError(f"{address}: is a web page, not a {what}; give the address of the {what} itself")
+    length = response.headers.get("Content-Length", "")
+    expected = int(length) if length.isdecimal() else None
     if expected is not None and expected > max_bytes:
-        raise InputError(too_large)
-    while chunk := response.read1(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > max_bytes:
-            raise InputError(too_large)
-        if time.monotonic() > deadline:
-            raise InputError(f"{address}: not finished within {total:g} s; download it and name the file")
-    if expected is not None and len(body) < expected:
-        raise http.client.IncompleteRead(bytes(body), expected - len(body))
-    return bytes(body)
+        raise InputError(_too_large(address, max_bytes))
+    return expected
+
+
+def _too_large(address: str, max_bytes: int) -> str:
+    return f"{address}: larger than {max_bytes / 1024**2:g} MiB, the limit; download it and name the file"
 
 
 class _HttpOnly(urllib.request.HTTPRedirectHandler):
