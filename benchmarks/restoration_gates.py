@@ -52,24 +52,23 @@ def main() -> None:
 
     body = []
     for high, low in PAIRS:
-        for marks, share in ((0, 0.0), (DamageGate.marks, DamageGate.share)):
-            gate = DamageGate(high, low, grow=0, marks=marks, share=share)
+        for evidence, share in ((0.0, 0.0), (DamageGate.evidence, DamageGate.share)):
+            gate = DamageGate(high, low, grow=0, evidence=evidence, share=share)
             counts = np.zeros(3)
             for mask, found in seen["both"]:
                 chosen = mask_of(found, gate)
                 counts += ((chosen & mask).sum(), chosen.sum(), mask.sum())
             both, chosen, true = counts
-            grown = DamageGate(high, low, marks=marks, share=share)
+            grown = DamageGate(high, low, evidence=evidence, share=share)
             alarms = 100 * np.mean([mask_of(found, grown).mean() for _, found in seen["clean"]])
             numbers = (both / chosen, both / true, both / (chosen + true - both))
-            asked = f"{marks} or {100 * share:g} %" if marks else "no"
+            asked = f"{evidence:g} or {100 * share:g} %" if evidence else "no"
             body.append(row(f"{high}, {low}", asked, *(f"{one:.3f}" for one in numbers), f"{alarms:.3f} %"))
-    head = ("reach, hold", "many marks wanted", "precision", "recall", "IoU", "false alarms, grown")
+    head = ("reach, hold", "evidence wanted", "precision", "recall", "IoU", "false alarms, grown")
     table(head, body)
 
     body = []
-    for sure in (DamageGate.sure, DamageGate.sure_of_old):
-        gate = DamageGate(sure=sure)
+    for way, gate in (("", DamageGate()), (", of old prints", DamageGate().for_old())):
         found = {name: np.array([evidence_of(one, gate) for _, one in pairs]) for name, pairs in seen.items()}
         sound = np.concatenate([found[name] for name in SOUND])
         for name in DAMAGED:
@@ -78,8 +77,8 @@ def main() -> None:
                 100 * np.mean([mask_of(one, gate).any() for _, one in pairs])
                 for pairs in (seen[name], [one for other in SOUND for one in seen[other]])
             ]
-            body.append(row(name, sure, *(f"{area:.2f}" for area in areas), *(f"{one:.0f} %" for one in believed)))
-    head = ("told from pictures without marks", "sure", "by patches", "by share", "believed", "of those without")
+            body.append(row(name + way, *(f"{area:.2f}" for area in areas), *(f"{one:.0f} %" for one in believed)))
+    head = ("told from pictures without marks", "by evidence", "by share", "believed", "of those without")
     table(head, body)
 
 

@@ -16,6 +16,7 @@ from retint.restoration.damage import (
     Filling,
     chroma_filled,
     deep_filled,
+    evidence_of,
     find_damage,
     grown,
     mask_of,
@@ -35,20 +36,20 @@ def probability(*marks: tuple[slice, slice, float]) -> np.ndarray:
 
 def test_a_patch_counts_whole_once_it_is_certain_somewhere():
     found = probability((slice(5, 6), slice(2, 30), 0.4), (slice(5, 6), slice(10, 12), 0.9))
-    mask = mask_of(found, DamageGate(high=0.6, low=0.3, grow=0, marks=0))
+    mask = mask_of(found, DamageGate(high=0.6, low=0.3, grow=0, evidence=0))
     assert mask.sum() == 28
     assert mask[5, 2:30].all()
 
 
 def test_what_is_nowhere_certain_does_not_count():
     found = probability((slice(5, 6), slice(2, 30), 0.55))
-    assert not mask_of(found, DamageGate(high=0.6, low=0.3, marks=0)).any()
-    assert mask_of(found, DamageGate(high=0.5, low=0.3, marks=0)).any()
+    assert not mask_of(found, DamageGate(high=0.6, low=0.3, evidence=0)).any()
+    assert mask_of(found, DamageGate(high=0.5, low=0.3, evidence=0)).any()
 
 
 def test_what_is_too_small_does_not_count():
     found = probability((slice(5, 6), slice(2, 4), 1.0), (slice(20, 22), slice(2, 4), 1.0))
-    mask = mask_of(found, DamageGate(least_area=3, grow=0, marks=0))
+    mask = mask_of(found, DamageGate(least_area=3, grow=0, evidence=0))
     assert not mask[5].any()
     assert mask[20:22, 2:4].all()
     assert patches(mask) == 1
@@ -56,7 +57,7 @@ def test_what_is_too_small_does_not_count():
 
 def test_diagonal_lines_are_one_patch_and_the_mask_grows():
     found = np.diag(np.full(40, 255, np.uint8))
-    mask = mask_of(found, DamageGate(least_area=40, grow=0, marks=0))
+    mask = mask_of(found, DamageGate(least_area=40, grow=0, evidence=0))
     assert mask.sum() == 40
     assert patches(mask) == 1
     assert grown(mask, 1).sum() > 100
@@ -67,7 +68,7 @@ def test_strength_is_how_readily_something_counts():
     found = probability((slice(5, 8), slice(2, 30), 0.5))
     gate = DamageGate(high=0.6, low=0.3)
     assert gate.at("auto") == gate
-    assert gate.at(0.5) == replace(gate, marks=0, share=0.0)
+    assert gate.at(0.5) == replace(gate, evidence=0.0, share=0.0)
     assert mask_of(found, gate.at(0.8)).any()
     assert not mask_of(found, gate.at(0.2)).any()
     assert gate.at(1.0).high == gate.at(1.0).low == 0.05
@@ -75,32 +76,48 @@ def test_strength_is_how_readily_something_counts():
 
 def test_auto_wants_evidence_in_the_picture_as_a_whole():
     """Two specks are none; a third, or one large patch, is; a number does not ask."""
-    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, marks=3, share=0.1)
-    specks = [(slice(5, 7), slice(10 * at, 10 * at + 2), 0.9) for at in range(3)]
+    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, evidence=6, share=0.1)
+    specks = [(slice(5, 7), slice(10 * at, 10 * at + 2), 0.9) for at in range(3)]  # 2.3 each
     assert not mask_of(probability(*specks[:2]), gate).any()
     assert mask_of(probability(*specks[:2]), gate.at(0.5)).sum() == 8
     assert mask_of(probability(*specks), gate).sum() == 12
     assert mask_of(probability((slice(0, 12), slice(0, 20), 0.9)), gate).sum() == 240
 
 
-def test_what_speaks_for_damage_is_sure_all_over_and_less_so_in_an_old_print():
-    """A patch with a certain pixel is filled where the picture is believed to be damaged, and does not make it so."""
-    gate = DamageGate(least_area=1, grow=0, marks=2, share=0.5, sure=0.9, sure_of_old=0.7)
-    unsure = [(slice(5, 7), slice(10 * at, 10 * at + 2), 0.75) for at in range(3)]
-    certain = [(slice(5, 6), slice(10 * at, 10 * at + 1), 1.0) for at in range(3)]
-    doubtful = probability(*unsure, *certain)  # means of 0.81
-    assert not mask_of(doubtful, gate).any()
-    assert mask_of(doubtful, gate.for_old()).sum() == 12
-    sure = [(slice(20, 22), slice(10 * at, 10 * at + 2), 0.95) for at in range(2)]
-    assert mask_of(probability(*unsure, *certain, *sure), gate).sum() == 20
-    assert not mask_of(probability(*sure[:1]), gate).any()
+def test_evidence_is_the_doubt_that_is_left():
+    gate = DamageGate(least_area=4, sure=0.8)
+    sure, unsure, small = slice(2, 4), slice(12, 14), slice(22, 23)
+    found = probability((sure, slice(5, 10), 0.9), (unsure, slice(5, 10), 0.6), (small, slice(5, 8), 0.9))
+    evidence, share = evidence_of(found, gate)
+    assert evidence == pytest.approx(-np.log(0.1 * 0.4), rel=0.02)
+    assert share == 10 / found.size
+    certain, _ = evidence_of(probability((sure, slice(5, 10), 1.0)), gate)
+    assert certain == pytest.approx(np.log(100))  # never beyond doubt
+    assert evidence_of(probability(), gate) == (0.0, 0.0)
+
+
+def test_many_marks_speak_for_damage_though_none_is_sure():
+    gate = DamageGate(least_area=1, grow=0, evidence=6, share=0.5)
+    unsure = [(slice(5, 7), slice(5 * at, 5 * at + 2), 0.65) for at in range(6)]  # 1.05 each
+    assert not mask_of(probability(*unsure[:5]), gate).any()
+    assert mask_of(probability(*unsure), gate).sum() == 24
+
+
+def test_an_old_print_wants_less_evidence():
+    gate = DamageGate(least_area=1, grow=0, evidence=6, share=0.06, sure=0.9, evidence_of_old=3, sure_of_old=0.7)
+    specks = probability(*[(slice(5, 7), slice(10 * at, 10 * at + 2), 0.8) for at in range(2)])  # 1.6 each
+    assert not mask_of(specks, gate).any()
+    assert mask_of(specks, gate.for_old()).sum() == 8
+    crease = probability((slice(5, 9), slice(0, 40), 0.8))
+    assert not mask_of(crease, gate).any()
+    assert mask_of(crease, gate.for_old()).sum() == 160
 
 
 def test_larger_pictures_want_more_marks_as_their_sides_grow():
     large = np.zeros((768, 800), np.uint8)
-    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, marks=3, share=0.1)
+    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, evidence=13, share=0.1)
     for at in range(8):
-        large[10, 10 * at] = 255
+        large[10, 10 * at] = 255  # 4.6 each, and 39 are wanted
     assert not mask_of(large, gate).any()
     large[20, 20] = 255
     assert mask_of(large, gate).sum() == 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retint.restoration.options import RestoreOptions, parse_stages, parse_strength
+from retint.restoration.options import RestoreOptions, parse_stages, parse_strength, ramp
 
 
 def test_by_default_everything_is_automatic():
@@ -48,3 +48,19 @@ def test_strengths_of_text():
             parse_strength(wrong)
     with pytest.raises(ValueError, match="got a strength of 'dust'"):
         parse_strength("dust=1")
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "strength"),
+    [
+        (1.0, (1, 3), 0.0),
+        (2.5, (1, 3), 0.75),
+        (9.0, (1, 3), 1.0),
+        (1.1, (1.2, 1.0), 0.5),
+        (1.3, (1.2, 1.0), 0.0),
+        (2.0, (2, 2), 1.0),
+        (1.9, (2, 2), 0.0),
+    ],
+)
+def test_evidence_becomes_strength_between_two_ends(value: float, ends: tuple[float, float], strength: float):
+    assert ramp(value, ends) == pytest.approx(strength)

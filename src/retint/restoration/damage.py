@@ -20,6 +20,7 @@ from retint.restoration.planes import FULL, Luma, Mask, from_unit, strips
 from retint.restoration.tiles import CORE, over_tiles
 
 _SURELY = 0.5  # probability of the pixels of patches that speak for damage
+_LEAST_DOUBT = 0.01  # of such a patch
 _SMALLEST = 32  # px: smaller pictures are not halved
 
 Probability = NDArray[np.uint8]  # (H, W), of 255
@@ -29,19 +30,20 @@ Probability = NDArray[np.uint8]  # (H, W), of 255
 class DamageGate:
     """What counts as damage on `auto`: pixels of `low` and more in patches that reach `high` somewhere.
 
-    A picture is believed to be damaged at all for `marks` patches, or for patches that cover `share` of it, where the
-    detector is `sure` all over: dust never comes alone, and what is alone and no crease is more often a wire, a line on
-    a court or a letter. With both of them 0 none of this is asked for.
+    A picture is believed to be damaged at all where it has many patches, or large ones of which the detector is sure
+    all over: dust never comes alone, and what is alone and no crease is more often a wire, a line on a court or a
+    letter. See `evidence_of`. With `evidence` and `share` 0 none of this is asked for.
     """
 
     high: float = 0.6
     low: float = 0.3
     least_area: int = 3  # px of a patch, before it grows
     grow: int = 1  # px, by which the mask goes beyond what was found: paint is soft at its rims
-    marks: int = 6  # of a short side of 256 px; more in larger pictures, as the side grows
-    share: float = 0.008
-    sure: float = 0.9  # mean probability over a patch that speaks for damage
-    sure_of_old: float = 0.7  # the same in a picture in one tone: an old print
+    evidence: float = 12.0  # of all patches together, in a short side of 256 px; more in larger ones, as the side grows
+    share: float = 0.008  # of the picture, that patches cover of which the detector is `sure`
+    sure: float = 0.9  # mean probability over such a patch
+    evidence_of_old: float = 6.0  # the same two in a picture in one tone: an old print
+    sure_of_old: float = 0.7
 
     def at(self, strength: Strength) -> DamageGate:
         """The gate for a strength: `auto` is this one; a number asks for no evidence in the picture as a whole.
@@ -52,11 +54,11 @@ class DamageGate:
             return self
         scale = 2 * (1 - float(strength))
         high, low = (min(0.99, max(0.05, value * scale)) for value in (self.high, self.low))
-        return replace(self, high=high, low=low, marks=0, share=0.0)
+        return replace(self, high=high, low=low, evidence=0.0, share=0.0)
 
     def for_old(self) -> DamageGate:
         """The gate for a picture in one tone."""
-        return replace(self, sure=self.sure_of_old)
+        return replace(self, evidence=self.evidence_of_old, sure=self.sure_of_old)
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,27 @@ def mask_of(probability: Probability, gate: DamageGate) -> Mask:
     return grown(keep[labels], gate.grow)
 
 
-def evidence_of(probability: Probability, gate: DamageGate) -> tuple[int, float]:
-    """What speaks for damage in the picture as a whole: patches that the detector is sure of, and their share of it."""
+def evidence_of(probability: Probability, gate: DamageGate) -> tuple[float, float]:
+    """What speaks for damage in the picture as a whole.
+
+    Returns minus the natural logarithm of how likely it is that every patch is a false alarm, were each one so with one
+    minus its mean probability and by itself (no less than a hundredth: letters and wires come with certainty, too); and
+    the share of the picture that lies in patches of which the detector is sure.
+    """
     count, labels, areas = _patches(probability, _SURELY)
     inside = labels > 0
-    sums = np.bincount(labels[inside], weights=probability[inside], minlength=count)
-    sure = (sums >= 255 * gate.sure * areas) & (areas >= gate.least_area)
-    sure[0] = False  # the background
-    return int(sure.sum()), float(areas[sure].sum() / probability.size)
+    means = np.bincount(labels[inside], weights=probability[inside], minlength=count) / (255 * np.maximum(areas, 1))
+    counts = areas >= gate.least_area
+    counts[0] = False  # the background
+    doubts = np.maximum(1 - means[counts], _LEAST_DOUBT)
+    return float(-np.log(doubts).sum()), float(areas[counts & (means >= gate.sure)].sum() / probability.size)
 
 
 def _believed(probability: Probability, gate: DamageGate) -> bool:
-    if not gate.marks and not gate.share:
+    if not gate.evidence and not gate.share:
         return True
-    marks, share = evidence_of(probability, gate)
-    return marks >= gate.marks * max(1.0, min(probability.shape) / USUAL_SIDE) or share >= gate.share
+    evidence, share = evidence_of(probability, gate)
+    return evidence >= gate.evidence * max(1.0, min(probability.shape) / USUAL_SIDE) or share >= gate.share
 
 
 def _patches(probability: Probability, least: float) -> tuple[int, NDArray[np.intp], NDArray[np.int64]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.restoration.onnx_models import OnnxModel
-from retint.restoration.options import Strength
+from retint.restoration.options import Strength, ramp
 from retint.restoration.planes import Floats, Luma, Mask, from_unit, strips
 from retint.restoration.tiles import CORE, GRID, Tile, over_tiles, window
 
@@ -57,17 +57,12 @@ class NoiseGate:
 
     def strength(self, evidence: Evidence) -> float:
         """0..1."""
-        soft, coded = _ramp(evidence.sharpness, self.sharpness), _ramp(evidence.blocks, self.blocks)
+        soft, coded = ramp(evidence.sharpness, self.sharpness), ramp(evidence.blocks, self.blocks)
         return max(self.noisy(evidence), soft, coded)
 
     def noisy(self, evidence: Evidence) -> float:
         """0..1: what speaks for an old picture, as a small file and a soft lens do not."""
-        return max(_ramp(evidence.change, self.change), _ramp(evidence.specks, self.specks))
-
-
-def _ramp(value: float, ends: tuple[float, float]) -> float:
-    low, high = ends
-    return float(np.clip((value - low) / (high - low), 0, 1))
+        return max(ramp(evidence.change, self.change), ramp(evidence.specks, self.specks))
 
 
 def change_of(luma: Luma, mask: Mask, model: OnnxModel) -> float:

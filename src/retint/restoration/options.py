@@ -51,6 +51,15 @@ class RestoreOptions:
         return cast("Strength", getattr(self, stage)) if stage in self.stages else 0.0
 
 
+def ramp(value: float, ends: tuple[float, float]) -> float:
+    """How evidence becomes a strength: 0 at the first of `ends` and before, 1 at the second and beyond.
+
+    The first may be the larger one. Where both are equal it is a step.
+    """
+    low, high = ends
+    return float(value >= high) if low == high else min(1.0, max(0.0, (value - low) / (high - low)))
+
+
 def parse_stages(text: str) -> tuple[Stage, ...]:
     """Stages of `tone,damage,noise`. Raises ValueError."""
     names = [name.strip() for name in text.split(",") if name.strip()]

@@ -13,7 +13,7 @@ import numpy as np
 
 from retint.errors import RenderError
 from retint.restoration.onnx_models import OnnxModel
-from retint.restoration.options import Strength
+from retint.restoration.options import Strength, ramp
 from retint.restoration.planes import Floats, Luma, as_unit, from_unit, strips
 
 THUMBNAIL = 96  # px, both ways, whatever the picture's shape
@@ -34,8 +34,7 @@ class ToneGate:
 
     def strength(self, confidence: float, *, old: bool) -> float:
         """0..1 of a confidence of 0..1."""
-        low, high = self.old if old else self.sound
-        return float(np.clip((confidence - low) / max(high - low, 1e-6), 0, 1))
+        return ramp(confidence, self.old if old else self.sound)
 
 
 @dataclass(frozen=True, eq=False)
