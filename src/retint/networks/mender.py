@@ -1,8 +1,8 @@
-"""The networks that restore: U-Nets over luma at native resolution, and a small one for tone.
+"""The networks that restore: U-Nets over luma at native resolution, and one over a thumbnail for tone.
 
-They share one body: the picture's 2x2 squares as channels, plain residual blocks without norms at 1/2 to 1/16 of the
-size, pixel shuffle on the way up, skips added (after EDSR, arXiv 1707.02921, and U-Net, arXiv 1505.04597). What they
-differ in is a row of `MENDERS`.
+The U-Nets share one body: the picture's 2x2 squares as channels, plain residual blocks without norms at 1/2 to 1/16 of
+the size, pixel shuffle on the way up, skips added (after EDSR, arXiv 1707.02921, and U-Net, arXiv 1505.04597). What
+they differ in is a row of `MENDERS`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retint.networks.encoders import build_encoder
+
 STRIDE = 16  # px: heights and widths that the U-Nets take are multiples of it
 THUMBNAIL = 96  # px a side, what the tone network sees
 FIELD = 12  # cells a side of the field that it gives
@@ -22,14 +24,18 @@ FIELD = 12  # cells a side of the field that it gives
 
 @dataclass(frozen=True)
 class MenderVariant:
-    """One row of the table. Widths are channels at 1/2, 1/4, 1/8, 1/16; blocks are those of each level and way."""
+    """One row of the table. Widths are channels at 1/2, 1/4, 1/8, 1/16; blocks are those of each level and way.
+
+    Of `tone`: widths of its field and of what it knows of the whole picture; the rest is its encoder's.
+    """
 
     name: str
     inputs: Literal[1, 2]  # luma; luma and mask
-    widths: tuple[int, int, int, int]
-    blocks: tuple[int, int, int, int]
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
     head: Literal["luma", "mask", "tone"]
     scale: Literal[1, 2] = 1  # of the picture that comes out
+    encoder: str = ""  # name of the body that it sees with, and of the ImageNet weights that this one starts from
 
 
 MENDERS = {
@@ -38,7 +44,7 @@ MENDERS = {
         MenderVariant("restore", 2, (32, 64, 96, 128), (1, 1, 2, 2), "luma"),
         MenderVariant("damage", 1, (32, 48, 80, 112), (1, 1, 2, 2), "mask"),
         MenderVariant("upscale", 1, (32, 64, 96, 128), (2, 1, 1, 1), "luma", scale=2),
-        MenderVariant("tone", 1, (24, 48, 96, 192), (0, 0, 2, 2), "tone"),
+        MenderVariant("tone", 1, (96, 192), (), "tone", encoder="efficientnet_lite0"),
     )
 }
 
@@ -148,28 +154,25 @@ class Toner(nn.Module):
 
     What it answers is a change of a plain stretch from the darkest to the lightest levels: how much of that stretch,
     how much beyond, and a field of light. So it need not learn to read levels off, only when they are to be trusted.
+    What it sees is the picture stretched so, with the eyes of an EfficientNet-Lite0: whether a wall is lit unevenly or
+    a sky is dull depends on what they are.
     """
 
     def __init__(self, variant: MenderVariant) -> None:
         super().__init__()
         self.variant = variant
-        a, b, c, d = variant.widths
-        _, _, at_b, at_c = variant.blocks
-        self.encode = nn.Sequential(
-            nn.Conv2d(2, a, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(a, b, 3, stride=2, padding=1),
-            nn.ReLU(),
-            _blocks(b, at_b),
-            nn.Conv2d(b, c, 3, stride=2, padding=1),
-            nn.ReLU(),
-            _blocks(c, at_c),
+        width, whole = variant.widths
+        self.encoder = build_encoder(variant.encoder)
+        *_, eighth, sixteenth, last = self.encoder.channels
+        self.level = nn.LayerNorm(2 * last)  # of one picture's features: their sizes are the encoder's affair
+        self.whole = nn.Sequential(
+            nn.Linear(2 * last + len(SHARES), whole), nn.ReLU(), nn.Linear(whole, whole), nn.ReLU()
         )
-        self.whole = nn.Sequential(nn.Linear(2 * c + len(SHARES), d), nn.ReLU(), nn.Linear(d, d), nn.ReLU())
-        self.spread = nn.Linear(d, c)
-        light = nn.Conv2d(c, 2, 3, padding=1)
-        self.local = nn.Sequential(_Block(c), nn.ReLU(), light)
-        self.say = nn.Linear(d, 7)
+        self.spread = nn.Linear(whole, width)
+        self.fine, self.coarse = nn.Conv2d(eighth, width, 1), nn.Conv2d(sixteenth, width, 1)
+        light = nn.Conv2d(width, 2, 3, padding=1)
+        self.local = nn.Sequential(nn.GroupNorm(1, width), _Block(width), nn.ReLU(), light)
+        self.say = nn.Linear(whole, 7)
         with torch.no_grad():  # begins near the picture as it is
             light.weight.mul_(0.1)
             self.say.weight.mul_(0.1)
@@ -178,14 +181,17 @@ class Toner(nn.Module):
         levels = levels_of(x)
         low, high = levels[:, DARKEST, None], levels[:, LIGHTEST, None]
         span = (high - low).clamp(min=0.05)[:, :, None, None]
-        y = self.encode(torch.cat([x, (x - low[:, :, None, None]) / span], dim=1) - 0.5)
-        whole = self.whole(torch.cat([y.mean(dim=(2, 3)), y.amax(dim=(2, 3)), levels], dim=1))
+        stretched = ((x - low[:, :, None, None]) / span).clamp(-0.5, 1.5)
+        *_, eighth, sixteenth, last = self.encoder(((255 * stretched - 127) / 128).expand(-1, 3, -1, -1))
+        seen = self.level(torch.cat([last.mean(dim=(2, 3)), last.amax(dim=(2, 3))], dim=1))
+        whole = self.whole(torch.cat([seen, 4 * (levels - 0.5)], dim=1))
         gamma, says, stretch, darker, lighter, gain, offset = self.say(whole).split(1, dim=1)
         stretch = torch.sigmoid(stretch - 2)
         black = stretch * low + 0.2 * torch.tanh(darker)
         white = 1 - stretch * (1 - high) + 0.2 * torch.tanh(lighter)
         span = (white - black).clamp(min=0.1)[:, :, None, None]
-        field = self.local(y + self.spread(whole)[:, :, None, None])
+        coarse = F.interpolate(self.coarse(sixteenth), scale_factor=2, mode="bilinear", align_corners=False)
+        field = self.local(self.fine(eighth) + coarse + self.spread(whole)[:, :, None, None])
         light = torch.exp((field[:, :1] + gain[:, :, None, None]).clamp(-2, 2))
         offsets = field[:, 1:] + (offset - black)[:, :, None, None]
         return torch.cat([light / span, offsets / span], dim=1), torch.exp(gamma.clamp(-1, 1)), says

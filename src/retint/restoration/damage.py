@@ -20,7 +20,7 @@ from retint.restoration.planes import FULL, Luma, Mask, from_unit, strips
 from retint.restoration.tiles import CORE, over_tiles
 
 _SURELY = 0.5  # probability of the pixels of patches that speak for damage
-_LEAST_DOUBT = 0.01  # of such a patch
+_MOST_DOUBT, _LEAST_DOUBT = 0.3, 0.01  # of such a patch; with more it says nothing, and beyond doubt is none
 _SMALLEST = 32  # px: smaller pictures are not halved
 
 Probability = NDArray[np.uint8]  # (H, W), of 255
@@ -30,19 +30,19 @@ Probability = NDArray[np.uint8]  # (H, W), of 255
 class DamageGate:
     """What counts as damage on `auto`: pixels of `low` and more in patches that reach `high` somewhere.
 
-    A picture is believed to be damaged at all where it has many patches, or large ones of which the detector is sure
-    all over: dust never comes alone, and what is alone and no crease is more often a wire, a line on a court or a
-    letter. See `evidence_of`. With `evidence` and `share` 0 none of this is asked for.
+    A picture is believed to be damaged at all where many patches speak for it (`evidence_of`), or large ones of which
+    the detector is sure all over: dust never comes alone, and what is alone and no crease is more often a wire, a line
+    on a court or a letter. With `evidence` and `share` 0 none of this is asked for.
     """
 
     high: float = 0.6
     low: float = 0.3
     least_area: int = 3  # px of a patch, before it grows
     grow: int = 1  # px, by which the mask goes beyond what was found: paint is soft at its rims
-    evidence: float = 12.0  # of all patches together, in a short side of 256 px; more in larger ones, as the side grows
+    evidence: float = 6.0  # of all patches together, in a short side of 256 px; more in larger ones, as the side grows
     share: float = 0.008  # of the picture, that patches cover of which the detector is `sure`
     sure: float = 0.9  # mean probability over such a patch
-    evidence_of_old: float = 6.0  # the same two in a picture in one tone: an old print
+    evidence_of_old: float = 3.0  # the same two in a picture in one tone: an old print
     sure_of_old: float = 0.7
 
     def at(self, strength: Strength) -> DamageGate:
@@ -99,19 +99,19 @@ def mask_of(probability: Probability, gate: DamageGate) -> Mask:
 
 
 def evidence_of(probability: Probability, gate: DamageGate) -> tuple[float, float]:
-    """What speaks for damage in the picture as a whole.
+    """What speaks for damage in the picture as a whole: of all patches together, and the share of those that are sure.
 
-    Returns minus the natural logarithm of how likely it is that every patch is a false alarm, were each one so with one
-    minus its mean probability and by itself (no less than a hundredth: letters and wires come with certainty, too); and
-    the share of the picture that lies in patches of which the detector is sure.
+    A patch of mean probability p speaks with the natural logarithm of 0.3 / (1 - p): how much less likely it is to be a
+    false alarm than one of 0.7, which says nothing, as does one of less. Beyond 0.99 it says no more: letters and wires
+    come with certainty, too. The share is that of the picture in patches of which the detector is sure.
     """
     count, labels, areas = _patches(probability, _SURELY)
     inside = labels > 0
     means = np.bincount(labels[inside], weights=probability[inside], minlength=count) / (255 * np.maximum(areas, 1))
     counts = areas >= gate.least_area
     counts[0] = False  # the background
-    doubts = np.maximum(1 - means[counts], _LEAST_DOUBT)
-    return float(-np.log(doubts).sum()), float(areas[counts & (means >= gate.sure)].sum() / probability.size)
+    doubts = np.clip(1 - means[counts], _LEAST_DOUBT, _MOST_DOUBT)
+    return float(np.log(_MOST_DOUBT / doubts).sum()), float(areas[counts & (means >= gate.sure)].sum() / probability.size)
 
 
 def _believed(probability: Probability, gate: DamageGate) -> bool:

@@ -142,18 +142,18 @@ def gather(
 # what learns
 
 
-def generator_optimizer(generator: Generator, phase: Phase, weight_decay: float) -> torch.optim.AdamW:
+def generator_optimizer(network: Generator | Mender | Toner, phase: Phase, weight_decay: float) -> torch.optim.AdamW:
     """AdamW over what the phase trains; all else is frozen. Each group's "top" is its highest rate.
 
-    A frozen half of the encoder keeps its batch norms trainable, at the decoder's rate.  # fastai train_bn=True
+    The halves of an encoder, where there is one, have rates of their own. A frozen half keeps its batch norms
+    trainable, at the decoder's rate.  # fastai train_bn=True
     """
-    encoder = generator.layers[0]
-    assert isinstance(encoder, EfficientNetLite | ResNet)
-    generator.requires_grad_(True)
-    inside = {id(parameter) for parameter in encoder.parameters()}
-    ours = [parameter for parameter in generator.parameters() if id(parameter) not in inside]
+    encoder = _encoder(network)
+    network.requires_grad_(True)
+    inside = set() if encoder is None else {id(parameter) for parameter in encoder.parameters()}
+    ours = [parameter for parameter in network.parameters() if id(parameter) not in inside]
     groups: list[dict[str, object]] = [{"params": ours, "top": phase.rate}]
-    for half, rate in zip(encoder.halves(), phase.encoder_rates, strict=True):
+    for half, rate in [] if encoder is None else zip(encoder.halves(), phase.encoder_rates, strict=True):
         if rate > 0:
             groups.append({"params": [p for module in half for p in module.parameters()], "top": rate})
             continue
@@ -166,10 +166,12 @@ def generator_optimizer(generator: Generator, phase: Phase, weight_decay: float)
     return torch.optim.AdamW(groups, lr=phase.rate, betas=betas, eps=1e-8, weight_decay=weight_decay)
 
 
-def restorer_optimizer(network: nn.Module, phase: Phase, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over all of a network that restores."""
-    groups = [{"params": list(network.parameters()), "top": phase.rate}]
-    return torch.optim.AdamW(groups, lr=phase.rate, betas=(0.95, 0.99), eps=1e-8, weight_decay=weight_decay)
+def _encoder(network: Generator | Mender | Toner) -> EfficientNetLite | ResNet | None:
+    if isinstance(network, Mender):
+        return None
+    encoder = network.encoder if isinstance(network, Toner) else network.layers[0]
+    assert isinstance(encoder, EfficientNetLite | ResNet)
+    return encoder
 
 
 def critic_optimizer(critic: nn.Module, phase: Phase, weight_decay: float) -> torch.optim.AdamW:

@@ -104,7 +104,7 @@ class Recipe:
     """A whole plan."""
 
     variant: str  # of the generator, or of the network that restores
-    encoder_weights: str = ""  # name of the ImageNet weights that a generator's encoder starts from
+    encoder_weights: str = ""  # name of the ImageNet weights that the encoder of a generator, or of `tone`, starts from
     feature_weights: str = ""  # name of the network behind the feature loss: efficientnet_liteN, or vgg16_bn
     phases: tuple[Phase, ...] = ()  # at least one
     critic: Literal["pixels", "features"] = "pixels"  # DeOldify's own, or heads on the feature loss's frozen maps
@@ -128,6 +128,9 @@ class Recipe:
             raise RecipeError(f"variant {self.variant!r} wants encoder_weights and feature_weights, got one or none")
         if self.critic == "features" and self.feature_weights == "vgg16_bn":
             raise RecipeError("got critic 'features' over vgg16_bn, wanted critic 'pixels', or efficientnet_lite0 to 2")
+        if self.restores and self.encoder_weights != (encoder := MENDERS[self.variant].encoder):
+            wanted = f"{encoder!r}, which its encoder starts from" if encoder else "none: it has no encoder"
+            raise RecipeError(f"{self.variant!r}: got encoder_weights {self.encoder_weights!r}, wanted {wanted}")
         for phase in self.phases:
             self._check(phase)
         kinds = [phase.kind for phase in self.phases]
@@ -174,6 +177,8 @@ class Recipe:
             return
         if phase.losses != Losses():
             raise RecipeError(f"{where}: got losses; {self.variant!r} has one of its own, leave them out")
+        if any(phase.encoder_rates) and not self.encoder_weights:
+            raise RecipeError(f"{where}: got encoder_rates; {self.variant!r} has no encoder, leave them out")
         plan, plain = phase.augmentation or self.augmentation, Augmentation()
         if idle := sorted(
             one.name

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from retint.networks.mender import STRIDE, THUMBNAIL, Mender, Toner, relight
 from retint.restoration.degradation import Aged, Gray, age
 from retint.training.aging import AgedBatch
-from retint.training.players import Players, restorer_optimizer
+from retint.training.players import Players, generator_optimizer
 from retint.training.pretraining import Terms, check, set_cycle
 from retint.training.processes import losses_to_floats
 from retint.training.recipe import Phase, Recipe
@@ -93,8 +93,12 @@ def _upscale_terms(network: Mender, batch: AgedBatch) -> dict[str, Tensor]:
 
 
 def _tone_terms(network: Toner, batch: AgedBatch) -> dict[str, Tensor]:
-    """The correction is learned on damaged pictures, and when it helps on all: a picture that is whole wants none."""
-    seen, toned, clean = (_thumbnails(part) for part in (batch.aged, batch.toned, batch.clean))
+    """The correction is learned on damaged pictures, and when it helps on all: a picture that is whole wants none.
+
+    Marks are gone where they were noticed, for what the tone stage sees has been mended.
+    """
+    mended = torch.where(_grown(batch.mask) * _noticed(batch.mask) > 0, batch.toned, batch.aged)
+    seen, toned, clean = (_thumbnails(part) for part in (mended, batch.toned, batch.clean))
     light, gamma, says = (part.float() for part in network(seen))
     error = (relight(toned, light, gamma) - clean).square().mean(dim=(1, 2, 3))
     damaged = 1 - batch.whole.flatten()
@@ -119,7 +123,7 @@ class RestorerPhase:
     steps: int
 
     def __post_init__(self) -> None:
-        self.optimizer = restorer_optimizer(self.players.generator, self.phase, self.recipe.weight_decay)
+        self.optimizer = generator_optimizer(self.players.generator, self.phase, self.recipe.weight_decay)
 
     def step(self, batches: list[AgedBatch], step: int) -> Terms:
         """One step on the gradients of all `batches`."""
@@ -204,9 +208,9 @@ def _result(network: Mender | Toner, aged: Aged, clean: Gray) -> tuple[Gray, Gra
 
     picture = tensor(aged.picture)
     if isinstance(network, Toner):
-        small = F.interpolate(picture, (THUMBNAIL, THUMBNAIL), mode="area")
-        light, gamma, says = network(small)
         toned = tensor(aged.toned)
+        mended = torch.where(tensor(aged.mask.astype(np.uint8)) > 0, toned, picture)
+        light, gamma, says = network(_thumbnails(mended))
         result = relight(toned, light, gamma) if float(torch.sigmoid(says)) > FOUND else toned
         return aged.toned[:height, :width], plain(result), clean[:height, :width]
     if network.variant.head == "mask":

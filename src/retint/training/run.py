@@ -14,7 +14,7 @@ from retint.networks.checkpoints import load_generator
 from retint.networks.encoders import EfficientNetLite, ResNet
 from retint.networks.generator import VARIANTS, Generator
 from retint.networks.imagenet import feature_network
-from retint.networks.mender import build_mender
+from retint.networks.mender import Toner, build_mender
 from retint.networks.mender_files import load_mender
 from retint.networks.vgg import Vgg16
 from retint.training.data import PhotoSet, load_photos
@@ -60,6 +60,8 @@ def open_run(
         raise TrainingError(f"got --probes for {recipe.variant}, which has no GAN phase; leave them out")
     if recipe.restores:
         network, features = build_mender(recipe.variant), None
+        if isinstance(network, Toner) and start is None and not resume:
+            load_encoder_weights(network.encoder, recipe.encoder_weights)
     else:
         network, features = _colour_networks(recipe, fresh=start is None and not resume)
     players = gather(network, recipe, features, processes)
