@@ -30,8 +30,7 @@ DAMAGED = {
     "both": ["scratches", "dust"],
 }
 SOUND = {"clean": [], "jpeg": ["jpeg"], "scale": ["scale"], "blur": ["blur"], "stains": ["stains"]}
-
-
+# What of a change of tone is to be undone, and what is not.
 TONED = {
     "none": [],
     "fading": ["fading"],
@@ -60,7 +59,7 @@ def tone(clean: list[np.ndarray], model: OnnxModel) -> None:
     for name, rows in seen.items():
         before, after, confidence = rows.T
         helped = confidence[after > before]
-        told = f"{area_under_curve(helped, hurt):.2f}" if helped.size else "-"
+        told = f"{area_under_curve(helped, hurt):.2f}" if helped.size and hurt.size else "-"
         body.append(
             row(
                 name,

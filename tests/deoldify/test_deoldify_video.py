@@ -158,6 +158,20 @@ def test_a_film_behind_an_address(
     assert Path("video/source/here.mp4").read_bytes() == content
 
 
+def test_a_film_that_is_there_survives_a_download_that_fails(
+    video: VideoColorizer, tmp_path: Path, server, reply, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "yt_dlp", None)
+    there = Path("video/source/there.mp4")
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_bytes(b"a film")
+    address = server.at("/page.mp4", reply(b"<html>", content_type="text/html"))
+    with pytest.raises(InputError, match="is a web page, not a film"):
+        video.colorize_from_url(address, there.name)
+    assert there.read_bytes() == b"a film"
+    assert list(there.parent.iterdir()) == [there]
+
+
 def test_a_page_needs_yt_dlp(video: VideoColorizer, server, reply, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "yt_dlp", None)
     address = server.at("/watch", reply(b"<!doctype html><video>", content_type="text/html"))

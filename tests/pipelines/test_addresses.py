@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from retint.errors import InputError
 from retint.pipelines.addresses import fetch, fetch_into, is_address, name_from
 
 PICTURE = bytes(range(256)) * 4
+FILM = bytes(range(256)) * 8192  # 2 MiB
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,6 +36,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def serve_good(self) -> None:
         self.answer(PICTURE)
+
+    def serve_film(self) -> None:
+        self.answer(FILM)
 
     def serve_unannounced(self) -> None:
         self.answer(PICTURE, None)
@@ -129,14 +133,39 @@ def test_the_limit_of_size_holds_whether_announced_or_not(server: str, path: str
     assert fetch(f"{server}/{path}", max_bytes=len(PICTURE)) == PICTURE
 
 
-def test_a_film_goes_into_a_file_piece_by_piece(server: str, tmp_path: Path):
-    with (tmp_path / "film").open("wb") as file:
-        fetch_into(f"{server}/good/film.mp4", file, what="film")
-    assert (tmp_path / "film").read_bytes() == PICTURE
-    with pytest.raises(InputError, match="is a web page, not a film; give the address of the film itself"):
-        fetch_into(f"{server}/page", io.BytesIO(), what="film")
-    with pytest.raises(InputError, match="cut before the film was whole"):
-        fetch_into(f"{server}/cut", io.BytesIO(), what="film")
+class Told(io.BytesIO):
+    """Remembers how much was written at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def write(self, piece: Any) -> int:
+        self.sizes.append(len(piece))
+        return super().write(piece)
+
+
+LIMITS = {"what": "film", "max_bytes": 2 * len(FILM), "total": 20.0}
+
+
+def test_a_film_goes_into_a_file_piece_by_piece(server: str):
+    file = Told()
+    fetch_into(f"{server}/film", file, **LIMITS)
+    assert file.getvalue() == FILM
+    assert max(file.sizes) < len(FILM) / 2
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("page", "is a web page, not a film; give the address of the film itself"),
+        ("cut", "cut before the film was whole"),
+        ("huge", "larger than .* GiB, the limit"),
+    ],
+)
+def test_what_is_no_film_is_told(server: str, path: str, words: str):
+    with pytest.raises(InputError, match=words):
+        fetch_into(f"{server}/{path}", io.BytesIO(), what="film", max_bytes=1024**3, total=20)
 
 
 def test_a_file_that_cannot_be_written_is_not_the_servers_fault(server: str):
@@ -145,7 +174,7 @@ def test_a_file_that_cannot_be_written_is_not_the_servers_fault(server: str):
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left on device"):
-        fetch_into(f"{server}/good", Full(), what="film")
+        fetch_into(f"{server}/good", Full(), **LIMITS)
 
 
 def test_a_silent_server_is_not_waited_for_without_end(server: str):

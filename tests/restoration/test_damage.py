@@ -68,7 +68,7 @@ def test_strength_is_how_readily_something_counts():
     found = probability((slice(5, 8), slice(2, 30), 0.5))
     gate = DamageGate(high=0.6, low=0.3)
     assert gate.at("auto") == gate
-    assert gate.at(0.5) == replace(gate, evidence=0.0, share=0.0)
+    assert gate.at(0.5) == replace(gate, evidence=0.0)
     assert mask_of(found, gate.at(0.8)).any()
     assert not mask_of(found, gate.at(0.2)).any()
     assert gate.at(1.0).high == gate.at(1.0).low == 0.05
@@ -103,6 +103,21 @@ def test_many_marks_speak_for_damage_though_none_is_sure():
     fairly_sure = [(slice(5, 7), slice(5 * at, 5 * at + 2), 0.8) for at in range(6)]  # 0.4 each
     assert not mask_of(probability(*fairly_sure[:5]), gate).any()
     assert mask_of(probability(*fairly_sure), gate).sum() == 24
+
+
+def test_on_auto_one_mark_is_left_alone_though_it_is_certain():
+    """Two are filled; of marks that are less sure it takes more. All within a picture of the usual size."""
+    found = np.zeros((256, 256), np.uint8)
+    found[20:22, 20:22] = 255
+    assert not mask_of(found, DamageGate()).any()
+    assert not mask_of(found, DamageGate().for_old()).any()
+    found[60:62, 20:22] = 255
+    assert mask_of(found, DamageGate()).any() and mask_of(found, DamageGate().for_old()).any()
+    fairly_sure = np.zeros((256, 256), np.uint8)
+    for at in range(5):
+        fairly_sure[20:22, 20 * at : 20 * at + 2] = round(0.9 * 255)
+    assert not mask_of(fairly_sure, DamageGate()).any()
+    assert mask_of(fairly_sure, DamageGate().for_old()).any()
 
 
 def test_an_old_print_wants_less_evidence():

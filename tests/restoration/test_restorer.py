@@ -195,6 +195,36 @@ def test_marks_want_to_be_less_sure_in_a_picture_in_one_tone(restorer: Restorer)
     assert restorer.restore(Photograph(toned, None)).mask[mask].all()
 
 
+def test_marks_want_to_be_less_sure_in_a_noisy_picture(restorer: Restorer):
+    clean, _, mask = scratched()
+    gray = np.where(mask, 250, clean).astype(np.uint8)
+    at = np.random.default_rng(3).random(clean.shape)
+    peppered = np.where((at < 0.01) & ~mask, 0, gray).astype(np.uint8)
+    result = restorer.restore(Photograph(peppered, None))
+    assert result.mask[mask].all()
+    assert result.findings.specks == pytest.approx(0.01, rel=0.3)
+    quiet = RestoreOptions(stages=("tone", "damage"))
+    assert not restorer.restore(Photograph(peppered, None), quiet).mask.any(), "nobody looked for noise"
+
+
+def test_marks_do_not_count_as_noise(restorer: Restorer):
+    clean, scratched_one, mask = scratched()
+    dusty = scratched_one.copy()
+    specks = np.zeros(mask.shape, np.bool_)
+    specks[5:95:6, 70:125:6] = True  # single pixels under the mask that is given
+    dusty[specks] = 255
+    given = restorer.restore(Photograph(dusty, None), mask=mask | specks)
+    assert given.findings.specks == 0
+    assert restorer.restore(Photograph(dusty, None), RestoreOptions(damage=0.0)).findings.specks > 0.002
+
+
+def test_a_number_asks_for_no_evidence_in_a_picture_in_one_tone_either(restorer: Restorer):
+    toned = sepia(scratched()[0])
+    toned[60:64, 60:64] = 250
+    assert not restorer.restore(Photograph(toned, None)).mask.any()
+    assert restorer.restore(Photograph(toned, None), RestoreOptions(damage=0.5)).mask[60:64, 60:64].all()
+
+
 def test_a_cast_can_stay(restorer: Restorer):
     picture = sepia(smooth())
     for options in (RestoreOptions(cast="keep"), RestoreOptions(stages=("damage", "noise"))):

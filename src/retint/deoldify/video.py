@@ -12,7 +12,7 @@ from retint.deoldify.photos import ModelImageVisualizer, make_folder
 from retint.errors import InputError
 from retint.images.atomic import whole_file
 from retint.notebook import film_frame, film_progress
-from retint.pipelines.addresses import fetch_into
+from retint.pipelines.addresses import MAX_FILM_BYTES, TOTAL_FILM_SECONDS, fetch_into
 
 if TYPE_CHECKING:
     from retint.pipelines.stabilizer import KeyFrames, Strength
@@ -133,7 +133,7 @@ def _download(address: str, target: Path) -> None:
         return
     try:
         with whole_file(target, overwrite=True) as file:
-            fetch_into(address, file, what="film")
+            fetch_into(address, file, what="film", max_bytes=MAX_FILM_BYTES, total=TOTAL_FILM_SECONDS)
     except InputError as error:
         raise InputError(f"{error} (pages of video sites are read with yt-dlp: pip install yt-dlp)") from error
 

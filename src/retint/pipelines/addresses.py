@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from retint.errors import InputError
 
-MAX_BYTES = 512 * 1024**2  # of a picture
-MAX_FILM_BYTES = 32 * 1024**3
 CONNECT_SECONDS = 20.0  # for each answer of the server
-TOTAL_SECONDS = 600.0  # for the whole picture
-TOTAL_FILM_SECONDS = 6 * 3600.0
+MAX_BYTES, TOTAL_SECONDS = 512 * 1024**2, 600.0  # of a picture, which is held in memory
+MAX_FILM_BYTES, TOTAL_FILM_SECONDS = 32 * 1024**3, 6 * 3600.0  # of a film, which goes to disk
 _CHUNK_BYTES = 256 * 1024
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # What may not be in a file name on Windows (so nowhere), path separators among it.
@@ -54,7 +53,7 @@ def fetch(
     timeout: float = CONNECT_SECONDS,
     total: float = TOTAL_SECONDS,
 ) -> bytes:
-    """Download a picture into memory. Arguments and errors as `fetch_into`."""
+    """Download a picture into memory. Arguments as `fetch_into`. Raises InputError as that does."""
     body = io.BytesIO()
     fetch_into(address, body, what="picture", max_bytes=max_bytes, timeout=timeout, total=total)
     return body.getvalue()
@@ -65,9 +64,9 @@ def fetch_into(
     file: BinaryIO,
     *,
     what: str,
-    max_bytes: int = MAX_FILM_BYTES,
+    max_bytes: int,
+    total: float,
     timeout: float = CONNECT_SECONDS,
-    total: float = TOTAL_FILM_SECONDS,
 ) -> None:
     """Download into an open file, in pieces.
 
@@ -84,17 +83,18 @@ def fetch_into(
     InputError: no such scheme or host, an HTTP error, a web page, too large, too slow, or cut short
     OSError: the file cannot be written
     """
-    for piece in _pieces(address, what, max_bytes, timeout, total):
-        file.write(piece)
+    with contextlib.closing(_pieces(address, what, max_bytes, timeout, total)) as pieces:
+        for piece in pieces:
+            file.write(piece)
 
 
-def _pieces(address: str, what: str, max_bytes: int, timeout: float, total: float) -> Iterator[bytes]:
+def _pieces(address: str, what: str, max_bytes: int, timeout: float, total: float) -> Generator[bytes]:
     """What the server sends, within the limits."""
     if not address.lower().startswith(("http://", "https://")):
         raise InputError(f"{address}: only http and https addresses can be fetched; download it and name the file")
     deadline = time.monotonic() + total
     try:
-        headers = {"User-Agent": "retint", "Accept": "image/*,*/*;q=0.5"}
+        headers = {"User-Agent": "retint", "Accept": "image/*,video/*,*/*;q=0.5"}
         request = urllib.request.Request(_ascii_form(address), headers=headers)
         with urllib.request.build_opener(_HttpOnly()).open(request, timeout=timeout) as response:
             expected = _announced(address, response, what, max_bytes)
@@ -137,7 +137,8 @@ def _announced(address: str, response: http.client.HTTPResponse, what: str, max_
 
 
 def _too_large(address: str, max_bytes: int) -> str:
-    return f"{address}: larger than {max_bytes / 1024**2:g} MiB, the limit; download it and name the file"
+    limit = f"{max_bytes / 1024**3:g} GiB" if max_bytes >= 1024**3 else f"{max_bytes / 1024**2:g} MiB"
+    return f"{address}: larger than {limit}, the limit; download it and name the file"
 
 
 class _HttpOnly(urllib.request.HTTPRedirectHandler):

@@ -32,7 +32,7 @@ class DamageGate:
 
     A picture is believed to be damaged at all where many patches speak for it (`evidence_of`), or large ones of which
     the detector is sure all over: dust never comes alone, and what is alone and no crease is more often a wire, a line
-    on a court or a letter. With `evidence` and `share` 0 none of this is asked for.
+    on a court or a letter. With `evidence` 0 nothing of this is asked for.
     """
 
     high: float = 0.6
@@ -42,7 +42,7 @@ class DamageGate:
     evidence: float = 6.0  # of all patches together, in a short side of 256 px; more in larger ones, as the side grows
     share: float = 0.008  # of the picture, that patches cover of which the detector is `sure`
     sure: float = 0.9  # mean probability over such a patch
-    evidence_of_old: float = 3.0  # the same two in a picture in one tone: an old print
+    evidence_of_old: float = 4.0  # the same two in a picture in one tone: an old print
     sure_of_old: float = 0.7
 
     def at(self, strength: Strength) -> DamageGate:
@@ -54,7 +54,7 @@ class DamageGate:
             return self
         scale = 2 * (1 - float(strength))
         high, low = (min(0.99, max(0.05, value * scale)) for value in (self.high, self.low))
-        return replace(self, high=high, low=low, evidence=0.0, share=0.0)
+        return replace(self, high=high, low=low, evidence=0.0)
 
     def for_old(self) -> DamageGate:
         """The gate for a picture in one tone."""
@@ -111,11 +111,13 @@ def evidence_of(probability: Probability, gate: DamageGate) -> tuple[float, floa
     counts = areas >= gate.least_area
     counts[0] = False  # the background
     doubts = np.clip(1 - means[counts], _LEAST_DOUBT, _MOST_DOUBT)
-    return float(np.log(_MOST_DOUBT / doubts).sum()), float(areas[counts & (means >= gate.sure)].sum() / probability.size)
+    evidence = float(np.log(_MOST_DOUBT / doubts).sum())
+    covered = int(areas[counts & (means >= gate.sure)].sum())
+    return evidence, covered / probability.size
 
 
 def _believed(probability: Probability, gate: DamageGate) -> bool:
-    if not gate.evidence and not gate.share:
+    if not gate.evidence:
         return True
     evidence, share = evidence_of(probability, gate)
     return evidence >= gate.evidence * max(1.0, min(probability.shape) / USUAL_SIDE) or share >= gate.share

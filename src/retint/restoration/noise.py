@@ -49,10 +49,10 @@ class NoiseGate:
     The strongest evidence counts. What the pairs rest on: docs/decisions/018-networks-that-restore.md.
     """
 
-    change: tuple[float, float] = (0.5, 1.5)
+    change: tuple[float, float] = (0.5, 1.0)
     specks: tuple[float, float] = (0.002, 0.004)
     blocks: tuple[float, float] = (1.2, 2.0)
-    sharpness: tuple[float, float] = (1.2, 1.0)
+    sharpness: tuple[float, float] = (1.4, 1.1)
     old: float = 0.5  # of `noisy`, from which a picture counts as an old print
 
     def strength(self, evidence: Evidence) -> float:

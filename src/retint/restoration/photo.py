@@ -139,10 +139,10 @@ class Restorer:
         if mask is not None and options.strength("damage") == 0:
             raise InputError("a mask says where damage is, and the stage damage is left out; add it, or drop the mask")
         run = _Run(self._models, self._gates, options, self._core, photo.pixels, mask)
-        if options.strength("damage") != 0:
-            run.find_damage()
         if options.strength("noise") != 0:
             run.measure_noise()
+        if options.strength("damage") != 0:
+            run.find_damage()
         run.mend()
         if options.strength("tone") != 0:
             run.relight()
@@ -166,18 +166,24 @@ class _Run:
         self._nothing = np.zeros(self._luma.shape, np.bool_)
         self._cast = cast_of(pixels)
         self._toned = self._cast.is_toned(gates.cast)
-        self._old = self._toned  # what speaks for an old print: one tone; marks and noise, as far as their stages look
+        self._noisy = False
         self.findings = Findings()
 
+    @property
+    def _old(self) -> bool:
+        """Whether anything found so far speaks for an old print: one tone, noise, marks."""
+        return self._toned or self._noisy or (self.mask is not None and bool(self.mask.any()))
+
     def find_damage(self) -> None:
-        """Find marks, unless a mask says where they are."""
+        """Find marks, unless a mask says where they are. Noise is measured anew without them."""
         if self.mask is None:
             found = damages.find_damage(self._luma, self._models.get("damage"), core=self._core)
-            gate = self._gates.damage.at(self._options.damage)
-            self.mask = damages.mask_of(found, gate.for_old() if self._toned else gate)
+            gate = self._gates.damage.for_old() if self._old else self._gates.damage
+            self.mask = damages.mask_of(found, gate.at(self._options.damage))
             if self.mask.any():
                 self._used("damage")
-        self._old |= bool(self.mask.any())
+                if self._options.strength("noise") != 0:
+                    self.measure_noise()
         self._note(damaged=float(self.mask.mean()), marks=damages.patches(self.mask))
 
     def measure_noise(self) -> None:
@@ -186,7 +192,7 @@ class _Run:
         gate = self._gates.noise
         evidence = noises.evidence_of(self._luma, mask, self._models.get("restore"))
         strength = noises.chosen_strength(evidence, self._options.noise, gate)
-        self._old |= gate.noisy(evidence) > gate.old
+        self._noisy = gate.noisy(evidence) > gate.old
         self._note(**asdict(evidence), noise=noises.noise_level(self._luma), noise_strength=strength)
 
     def mend(self) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from retint.training.data import Batch
 from retint.training.perceptual import critic_loss, generator_adversarial_loss
-from retint.training.players import Players, critic_optimizer, generator_optimizer
+from retint.training.players import Players, critic_optimizer, network_optimizer
 from retint.training.pretraining import Terms, check
 from retint.training.processes import losses_to_floats
 from retint.training.recipe import Phase, Recipe
@@ -32,7 +32,7 @@ class GanPhase:
     def __post_init__(self) -> None:
         assert self.players.critic is not None
         self.critic = self.players.critic
-        self.optimizer = generator_optimizer(self.players.colorizer(), self.phase, self.recipe.weight_decay)
+        self.optimizer = network_optimizer(self.players.colorizer(), self.phase, self.recipe.weight_decay)
         self.critic_optimizer = critic_optimizer(self.critic, self.phase, self.recipe.weight_decay)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
 

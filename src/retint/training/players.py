@@ -142,13 +142,13 @@ def gather(
 # what learns
 
 
-def generator_optimizer(network: Generator | Mender | Toner, phase: Phase, weight_decay: float) -> torch.optim.AdamW:
+def network_optimizer(network: Generator | Mender | Toner, phase: Phase, weight_decay: float) -> torch.optim.AdamW:
     """AdamW over what the phase trains; all else is frozen. Each group's "top" is its highest rate.
 
     The halves of an encoder, where there is one, have rates of their own. A frozen half keeps its batch norms
     trainable, at the decoder's rate.  # fastai train_bn=True
     """
-    encoder = _encoder(network)
+    encoder = encoder_of(network)
     network.requires_grad_(True)
     inside = set() if encoder is None else {id(parameter) for parameter in encoder.parameters()}
     ours = [parameter for parameter in network.parameters() if id(parameter) not in inside]
@@ -166,7 +166,8 @@ def generator_optimizer(network: Generator | Mender | Toner, phase: Phase, weigh
     return torch.optim.AdamW(groups, lr=phase.rate, betas=betas, eps=1e-8, weight_decay=weight_decay)
 
 
-def _encoder(network: Generator | Mender | Toner) -> EfficientNetLite | ResNet | None:
+def encoder_of(network: Generator | Mender | Toner) -> EfficientNetLite | ResNet | None:
+    """The part that starts from ImageNet's weights, where there is one."""
     if isinstance(network, Mender):
         return None
     encoder = network.encoder if isinstance(network, Toner) else network.layers[0]

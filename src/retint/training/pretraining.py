@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from retint.errors import TrainingError
 from retint.training.data import Batch, Batches, PhotoSet
-from retint.training.players import Players, critic_optimizer, generator_optimizer
+from retint.training.players import Players, critic_optimizer, network_optimizer
 from retint.training.processes import losses_to_floats
 from retint.training.recipe import Augmentation, Phase, Recipe
 
@@ -58,7 +58,7 @@ class GeneratorPhase:
     steps: int
 
     def __post_init__(self) -> None:
-        self.optimizer = generator_optimizer(self.players.colorizer(), self.phase, self.recipe.weight_decay)
+        self.optimizer = network_optimizer(self.players.colorizer(), self.phase, self.recipe.weight_decay)
 
     def step(self, batches: list[Batch], step: int) -> Terms:
         """One step on the gradients of all `batches`."""

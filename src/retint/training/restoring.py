@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from retint.networks.mender import STRIDE, THUMBNAIL, Mender, Toner, relight
 from retint.restoration.degradation import Aged, Gray, age
 from retint.training.aging import AgedBatch
-from retint.training.players import Players, generator_optimizer
+from retint.training.players import Players, network_optimizer
 from retint.training.pretraining import Terms, check, set_cycle
 from retint.training.processes import losses_to_floats
 from retint.training.recipe import Phase, Recipe
@@ -123,7 +123,7 @@ class RestorerPhase:
     steps: int
 
     def __post_init__(self) -> None:
-        self.optimizer = generator_optimizer(self.players.generator, self.phase, self.recipe.weight_decay)
+        self.optimizer = network_optimizer(self.players.generator, self.phase, self.recipe.weight_decay)
 
     def step(self, batches: list[AgedBatch], step: int) -> Terms:
         """One step on the gradients of all `batches`."""

@@ -11,16 +11,16 @@ from PIL import Image
 
 from retint.errors import TrainingError
 from retint.networks.checkpoints import load_generator
-from retint.networks.encoders import EfficientNetLite, ResNet
+from retint.networks.encoders import EfficientNetLite
 from retint.networks.generator import VARIANTS, Generator
 from retint.networks.imagenet import feature_network
-from retint.networks.mender import Toner, build_mender
+from retint.networks.mender import Mender, Toner, build_mender
 from retint.networks.mender_files import load_mender
 from retint.networks.vgg import Vgg16
 from retint.training.data import PhotoSet, load_photos
 from retint.training.imagenet_weights import feature_weights, load_encoder_weights
 from retint.training.loop import Trainer
-from retint.training.players import gather
+from retint.training.players import encoder_of, gather
 from retint.training.probes import SIDE, Judge
 from retint.training.processes import Processes
 from retint.training.recipe import Recipe, load_recipe
@@ -58,12 +58,7 @@ def open_run(
     torch.manual_seed(recipe.seed)
     if recipe.restores and probes is not None:
         raise TrainingError(f"got --probes for {recipe.variant}, which has no GAN phase; leave them out")
-    if recipe.restores:
-        network, features = build_mender(recipe.variant), None
-        if isinstance(network, Toner) and start is None and not resume:
-            load_encoder_weights(network.encoder, recipe.encoder_weights)
-    else:
-        network, features = _colour_networks(recipe, fresh=start is None and not resume)
+    network, features = _networks(recipe, fresh=start is None and not resume)
     players = gather(network, recipe, features, processes)
     judge: Judge | RestorerJudge | None = None
     probing: Judge | None = None
@@ -91,16 +86,15 @@ def open_run(
     return trainer
 
 
-def _colour_networks(recipe: Recipe, *, fresh: bool) -> tuple[Generator, EfficientNetLite | Vgg16 | None]:
-    """The generator, with ImageNet's encoder where it begins `fresh`, and the network of the feature loss, if any."""
-    generator = Generator(VARIANTS[recipe.variant])
-    if fresh:
-        encoder = generator.layers[0]
-        assert isinstance(encoder, EfficientNetLite | ResNet)
+def _networks(recipe: Recipe, *, fresh: bool) -> tuple[Generator | Mender | Toner, EfficientNetLite | Vgg16 | None]:
+    """What learns, with ImageNet's encoder where it has one and begins `fresh`; the feature loss's network, if any."""
+    network = build_mender(recipe.variant) if recipe.restores else Generator(VARIANTS[recipe.variant])
+    encoder = encoder_of(network)
+    if fresh and encoder is not None:
         load_encoder_weights(encoder, recipe.encoder_weights)
     if any(phase.losses.features for phase in recipe.phases) or recipe.critic == "features":
-        return generator, feature_weights(recipe.feature_weights)
-    return generator, None
+        return network, feature_weights(recipe.feature_weights)
+    return network, None
 
 
 def hold_out(photos: PhotoSet, recipe: Recipe, network: EfficientNetLite) -> tuple[PhotoSet, Judge | None]:
