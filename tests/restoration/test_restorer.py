@@ -208,7 +208,7 @@ def test_marks_want_to_be_less_sure_in_a_noisy_picture(restorer: Restorer):
 
 
 def test_marks_do_not_count_as_noise(restorer: Restorer):
-    clean, scratched_one, mask = scratched()
+    _, scratched_one, mask = scratched()
     dusty = scratched_one.copy()
     specks = np.zeros(mask.shape, np.bool_)
     specks[5:95:6, 70:125:6] = True  # single pixels under the mask that is given

@@ -20,7 +20,7 @@ from retint.restoration.planes import FULL, Luma, Mask, from_unit, strips
 from retint.restoration.tiles import CORE, over_tiles
 
 _SURELY = 0.5  # probability of the pixels of patches that speak for damage
-_MOST_DOUBT, _LEAST_DOUBT = 0.3, 0.01  # of such a patch; with more it says nothing, and beyond doubt is none
+_MOST_DOUBT, _LEAST_DOUBT = 0.3, 0.02  # of such a patch; with more it says nothing, and beyond doubt is none
 _SMALLEST = 32  # px: smaller pictures are not halved
 
 Probability = NDArray[np.uint8]  # (H, W), of 255
@@ -42,7 +42,7 @@ class DamageGate:
     evidence: float = 6.0  # of all patches together, in a short side of 256 px; more in larger ones, as the side grows
     share: float = 0.008  # of the picture, that patches cover of which the detector is `sure`
     sure: float = 0.9  # mean probability over such a patch
-    evidence_of_old: float = 4.0  # the same two in a picture in one tone: an old print
+    evidence_of_old: float = 3.0  # the same two where anything else speaks for an old print: one tone, noise
     sure_of_old: float = 0.7
 
     def at(self, strength: Strength) -> DamageGate:
@@ -57,7 +57,7 @@ class DamageGate:
         return replace(self, high=high, low=low, evidence=0.0)
 
     def for_old(self) -> DamageGate:
-        """The gate for a picture in one tone."""
+        """The gate for a picture in one tone, or a noisy one."""
         return replace(self, evidence=self.evidence_of_old, sure=self.sure_of_old)
 
 
@@ -102,7 +102,7 @@ def evidence_of(probability: Probability, gate: DamageGate) -> tuple[float, floa
     """What speaks for damage in the picture as a whole: of all patches together, and the share of those that are sure.
 
     A patch of mean probability p speaks with the natural logarithm of 0.3 / (1 - p): how much less likely it is to be a
-    false alarm than one of 0.7, which says nothing, as does one of less. Beyond 0.99 it says no more: letters and wires
+    false alarm than one of 0.7, which says nothing, as does one of less. Beyond 0.98 it says no more: letters and wires
     come with certainty, too. The share is that of the picture in patches of which the detector is sure.
     """
     count, labels, areas = _patches(probability, _SURELY)
