@@ -15,7 +15,8 @@ from retint.errors import InputError, RenderError, WeightsError
 from retint.images import Metadata, Photograph
 from retint.restoration.cast import cast_of
 from retint.restoration.damage import Filling
-from retint.restoration.onnx_models import Models
+from retint.restoration.noise import Evidence, evidence_of
+from retint.restoration.onnx_models import Models, OnnxModel
 from retint.restoration.options import RestoreOptions
 from retint.restoration.photo import Gates, Restorer
 from retint.restoration.planes import luma_of, with_luma
@@ -218,6 +219,21 @@ def test_marks_do_not_count_as_noise(restorer: Restorer):
     assert restorer.restore(Photograph(dusty, None), RestoreOptions(damage=0.0)).findings.specks > 0.002
 
 
+def test_noise_is_measured_anew_without_the_marks_that_were_found(restorer: Restorer, monkeypatch: pytest.MonkeyPatch):
+    masked: list[bool] = []
+
+    def told(luma: np.ndarray, mask: np.ndarray, model: OnnxModel) -> Evidence:
+        masked.append(bool(mask.any()))
+        return evidence_of(luma, mask, model)
+
+    monkeypatch.setattr("retint.restoration.noise.evidence_of", told)
+    clean, scratched_one, _ = scratched()
+    restorer.restore(Photograph(clean, None))
+    assert masked == [False]
+    restorer.restore(Photograph(scratched_one, None))
+    assert masked[1:] == [False, True]
+
+
 def test_a_number_asks_for_no_evidence_in_a_picture_in_one_tone_either(restorer: Restorer):
     toned = sepia(scratched()[0])
     toned[60:64, 60:64] = 250
@@ -307,7 +323,8 @@ from pathlib import Path
 import numpy as np
 import retint.pipelines.restore
 from retint.images import Photograph
-from retint.restoration.onnx_models import Models
+from retint.restoration.noise import Evidence, evidence_of
+from retint.restoration.onnx_models import Models, OnnxModel
 from retint.restoration.photo import Restorer
 Restorer(Models(Path(sys.argv[1]))).restore(Photograph(np.full((40, 50), 99, np.uint8), None))
 print(*(set(sys.modules) & {"torch", "onnx"}))
