@@ -15,7 +15,7 @@ from retint.networks.encoders import EfficientNetLite
 # training photographs.
 GRAY_CHROMA = 0.0254  # smooth L1 with beta 0.1 of the chroma, 128 px
 GRAY_FEATURES = (2.76, 3.25, 2.64, 1.42)  # of EfficientNet-Lite1, 128 px; Lite0 and Lite2 lie within 13 %
-GRAY_POOLED = 0.131  # of EfficientNet-Lite1, 192 px
+GRAY_POOLED = 0.131  # of EfficientNet-Lite1, 192 px; Lite2 and pictures of other sizes: of the same order
 
 
 class LiteFeatureLoss(nn.Module):
@@ -75,3 +75,19 @@ class FeatureCritic(nn.Module):
 def chroma_loss(rendered: Tensor, true: Tensor, beta: float) -> Tensor:
     """Smooth L1 between chroma planes `(N, 2, H, W)`, over its value for a picture left grey at beta 0.1."""
     return F.smooth_l1_loss(rendered, true, beta=beta) / GRAY_CHROMA
+
+
+def band_loss(rendered: Tensor, true: Tensor, weights: Sequence[float]) -> Tensor:
+    """Squared error of each octave of chroma, weighted and summed, in units of `chroma_loss`.
+
+    The first band is what halving the planes `(N, 2, H, W)` loses, the next what halving the half loses, and so on
+    (a Laplacian pyramid); H and W halve once for each weight. Most of the error lies in the coarsest colours, which no
+    training settles; this gives weight to the details, which can be learnt.
+    """
+    error, total = rendered - true, rendered.new_zeros(())
+    for weight in weights:
+        half = F.avg_pool2d(error, 2)
+        band = error - F.interpolate(half, scale_factor=2.0, mode="bilinear", align_corners=False)
+        total = total + weight * band.square().mean() / GRAY_CHROMA
+        error = half
+    return total

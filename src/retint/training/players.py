@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from retint.networks.critic import Critic
 from retint.networks.encoders import EfficientNetLite, ResNet
 from retint.networks.generator import Generator
 from retint.networks.mender import Mender, Toner
 from retint.networks.vgg import Vgg16
-from retint.training.losses import FeatureCritic, LiteFeatureLoss, chroma_loss
+from retint.training.losses import FeatureCritic, LiteFeatureLoss, band_loss, chroma_loss
 from retint.training.perceptual import FeatureLoss
 from retint.training.processes import Processes
 from retint.training.recipe import Losses, Phase, Recipe
@@ -29,6 +32,20 @@ class Players:
     critic: Critic | FeatureCritic | None  # None: the recipe has no critic
     features: LiteFeatureLoss | FeatureLoss | None  # None: the recipe has no feature loss
     processes: Processes
+    others: tuple[LiteFeatureLoss, ...] = ()  # further networks of the feature loss, for `seeing`
+    feature_size: int = 0  # px to which pictures are resized before the feature loss sees them; 0: as they are
+
+    def seeing(self, sizes: Sequence[int], key: tuple[int, ...]) -> Players:
+        """The same players, whose feature loss sees through one of its networks, at one of `sizes` (none: as it is).
+
+        Which is drawn, and a function of `key`. What pleases one network at one size alone is not learnt so.
+        """
+        if not self.others and not sizes:
+            return self
+        draw = np.random.default_rng(key)
+        networks = (self.features, *self.others)
+        chosen = networks[draw.integers(len(networks))]
+        return replace(self, features=chosen, feature_size=int(draw.choice(sizes)) if sizes else 0)
 
     def colour(self, generator: Generator, gray: Tensor, luma: Tensor) -> Tensor:
         """The generator's picture, RGB `(N, 3, H, W)` around 0..1, not clamped; gray, luma: `(N, 1, H, W)` in 0..1.
@@ -53,6 +70,8 @@ class Players:
         """What the frozen network sees in pictures: feature maps, finest first. Empty where there is none."""
         if self.features is None:
             return []
+        if self.feature_size not in (0, rgb.shape[-1]):
+            rgb = F.interpolate(rgb, (self.feature_size, self.feature_size), mode="bilinear", antialias=True)
         with self.processes.arithmetic():
             maps = self.features.maps(rgb if isinstance(self.features, LiteFeatureLoss) else normalize_rgb(rgb))
         return [part.float() for part in maps]
@@ -70,6 +89,8 @@ class Players:
         if losses.chroma:
             chroma, wanted = split(coloured)[1], split(rgb)[1]
             terms["chroma"] = losses.chroma * chroma_loss(chroma, wanted, losses.chroma_beta)
+            if losses.bands:
+                terms["bands"] = losses.chroma * band_loss(chroma, wanted, losses.bands)
         if losses.features and self.features is not None:
             if isinstance(self.features, LiteFeatureLoss):
                 terms["features"] = losses.features * self.features(maps, true)
@@ -116,8 +137,9 @@ def gather(
     recipe: Recipe,
     features: EfficientNetLite | Vgg16 | None,
     processes: Processes,
+    others: Sequence[EfficientNetLite] = (),
 ) -> Players:
-    """Put the players on their device. `features` is the network of the feature loss, frozen, in eval mode."""
+    """Put the players on their device. `features`, `others`: networks of the feature loss, frozen, in eval mode."""
 
     def placed(network: nn.Module) -> nn.Module:
         return network.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -136,7 +158,10 @@ def gather(
             assert isinstance(loss, LiteFeatureLoss)
             critic = FeatureCritic(loss.channels, recipe.critic_width)
         placed(critic)
-    return Players(generator, average, critic, loss, processes)
+    further = tuple(LiteFeatureLoss(network) for network in others)
+    for one in further:
+        placed(one)
+    return Players(generator, average, critic, loss, processes, further)
 
 
 # what learns
@@ -150,12 +175,17 @@ def network_optimizer(network: Generator | Mender | Toner, phase: Phase, weight_
     """
     encoder = encoder_of(network)
     network.requires_grad_(True)
+    if encoder is not None and not phase.depthwise:
+        for part in encoder.modules():
+            if isinstance(part, nn.Conv2d) and part.groups > 1:
+                part.requires_grad_(False)
     inside = set() if encoder is None else {id(parameter) for parameter in encoder.parameters()}
     ours = [parameter for parameter in network.parameters() if id(parameter) not in inside]
     groups: list[dict[str, object]] = [{"params": ours, "top": phase.rate}]
     for half, rate in [] if encoder is None else zip(encoder.halves(), phase.encoder_rates, strict=True):
         if rate > 0:
-            groups.append({"params": [p for module in half for p in module.parameters()], "top": rate})
+            learnt = [p for module in half for p in module.parameters() if p.requires_grad]
+            groups.append({"params": learnt, "top": rate})
             continue
         for module in half:
             module.requires_grad_(False)

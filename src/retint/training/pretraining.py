@@ -62,7 +62,8 @@ class GeneratorPhase:
 
     def step(self, batches: list[Batch], step: int) -> Terms:
         """One step on the gradients of all `batches`."""
-        players, phase = self.players, self.phase
+        phase = self.phase
+        players = self.players.seeing(phase.feature_sizes, (self.recipe.seed, step))
         set_cycle(self.optimizer, step, self.steps, phase.warm)
         players.colorizer().train()
         self.optimizer.zero_grad(set_to_none=True)

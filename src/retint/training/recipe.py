@@ -30,6 +30,7 @@ class Losses:
 
     chroma: float = 0.0  # smooth L1 between chroma planes, over its value for a picture left grey
     chroma_beta: float = 0.5  # where smooth L1 turns from square to line, in chroma units (full scale is 1)
+    bands: tuple[float, ...] = ()  # of chroma: further weights of the error's octaves, finest first
     features: float = 0.0  # L1 between feature maps; over VGG-16: DeOldify's feature loss, with its L1 between pixels
     pooled: float = 0.0  # squared error between the last features, averaged over each picture (EfficientNet-Lite only)
     adversarial: float = 0.0  # cross-entropy of the critic's verdict; GAN phases only
@@ -81,10 +82,12 @@ class Phase:
     samples: int = 0  # pictures in all; steps = samples // batch
     epochs: float = 0.0  # the same as a share of the photographs; one of the two
     encoder_rates: tuple[float, float] = (0.0, 0.0)  # early half (to stride 8), late half; 0: all but its norms frozen
+    depthwise: bool = True  # whether the encoder's depthwise convolutions learn: on a CPU their gradients cost most
     warm: float = 0.1  # share of the steps until the highest rate
     accumulate: int = 1  # batches whose gradients make one step (pretraining)
     average: float = 0.0  # decay of the running average of the generator's weights, which a phase ends with; 0: none
     losses: Losses = Losses()
+    feature_sizes: tuple[int, ...] = ()  # generator phases: px, one a step, that the feature loss sees; (): `size`
     augmentation: Augmentation | None = None  # in place of the recipe's
     damage: Damage = Damage()  # restorer phases
     first_cycle_only: bool = False  # not repeated in later cycles
@@ -105,7 +108,8 @@ class Recipe:
 
     variant: str  # of the generator, or of the network that restores
     encoder_weights: str = ""  # name of the ImageNet weights that the encoder of a generator, or of `tone`, starts from
-    feature_weights: str = ""  # name of the network behind the feature loss: efficientnet_liteN, or vgg16_bn
+    # name of the network behind the feature loss: vgg16_bn, efficientnet_liteN, or several of these, one drawn a step
+    feature_weights: str | tuple[str, ...] = ""
     phases: tuple[Phase, ...] = ()  # at least one
     critic: Literal["pixels", "features"] = "pixels"  # DeOldify's own, or heads on the feature loss's frozen maps
     critic_width: int = 256  # channels of its first layer, or of each head
@@ -126,7 +130,9 @@ class Recipe:
             raise RecipeError(f"got variant {self.variant!r}, wanted one of: {', '.join((*VARIANTS, *MENDERS))}")
         if not self.restores and not (self.encoder_weights and self.feature_weights):
             raise RecipeError(f"variant {self.variant!r} wants encoder_weights and feature_weights, got one or none")
-        if self.critic == "features" and self.feature_weights == "vgg16_bn":
+        if "vgg16_bn" in self.feature_networks and len(self.feature_networks) > 1:
+            raise RecipeError("got feature_weights of vgg16_bn and others, wanted it alone, or efficientnet_lite0 to 2")
+        if self.critic == "features" and "vgg16_bn" in self.feature_networks:
             raise RecipeError("got critic 'features' over vgg16_bn, wanted critic 'pixels', or efficientnet_lite0 to 2")
         if self.restores and self.encoder_weights != (encoder := MENDERS[self.variant].encoder):
             wanted = f"{encoder!r}, which its encoder starts from" if encoder else "none: it has no encoder"
@@ -138,6 +144,12 @@ class Recipe:
             raise RecipeError("got a GAN phase before any critic phase; NoGAN pretrains the critic first")
         if "critic" in kinds and "generator" in kinds[kinds.index("critic") :]:
             raise RecipeError("got a generator phase after a critic phase; pretrain the generator first")
+
+    @property
+    def feature_networks(self) -> tuple[str, ...]:
+        """Names of the networks behind the feature loss. A critic on features sees through the first."""
+        names = self.feature_weights
+        return ((names,) if names else ()) if isinstance(names, str) else tuple(names)
 
     @property
     def restores(self) -> bool:
@@ -164,7 +176,16 @@ class Recipe:
             raise RecipeError(f"{where}: got no loss; give losses.chroma or losses.features a weight")
         if losses.adversarial and phase.kind != "gan":
             raise RecipeError(f"{where}: got an adversarial loss in a {phase.kind} phase; it belongs into a gan phase")
-        if losses.pooled and self.feature_weights == "vgg16_bn":
+        if losses.bands and (not losses.chroma or phase.size % 2 ** len(losses.bands)):
+            raise RecipeError(
+                f"{where}: got {len(losses.bands)} bands, wanted a chroma loss that they are part of, and a size that "
+                f"halves that often"
+            )
+        if any(size % 32 or size < 32 for size in phase.feature_sizes):
+            raise RecipeError(f"{where}: got feature_sizes {phase.feature_sizes}, wanted multiples of 32")
+        if phase.feature_sizes and (phase.kind != "generator" or not losses.features):
+            raise RecipeError(f"{where}: got feature_sizes, which only a generator phase with a feature loss looks at")
+        if losses.pooled and "vgg16_bn" in self.feature_networks:
             raise RecipeError(f"{where}: got a pooled loss over vgg16_bn, wanted efficientnet_lite0 to 2")
         if phase.kind == "gan" and not (losses.adversarial and losses.features):
             raise RecipeError(f"{where}: a gan phase wants both an adversarial and a feature loss")
@@ -236,7 +257,10 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
     phases = []
     for index, raw in enumerate(table.pop("phases", [])):
         place = f"{where}, phase {raw.get('name', index + 1)}"
-        parts: dict[str, Any] = {"losses": _build(Losses, raw.pop("losses", {}), f"{place}, losses")}
+        losses = dict(raw.pop("losses", {}))
+        if "bands" in losses:
+            losses["bands"] = tuple(losses["bands"])
+        parts: dict[str, Any] = {"losses": _build(Losses, losses, f"{place}, losses")}
         if "damage" in raw:
             table_of_damage = raw.pop("damage")
             if not isinstance(table_of_damage, dict):
@@ -246,10 +270,13 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
             parts["damage"] = _build(Damage, table_of_damage, f"{place}, damage")
         if "augmentation" in raw:
             parts["augmentation"] = _build(Augmentation, raw.pop("augmentation"), f"{place}, augmentation")
-        if "encoder_rates" in raw:
-            parts["encoder_rates"] = tuple(raw.pop("encoder_rates"))
+        for name in ("encoder_rates", "feature_sizes"):
+            if name in raw:
+                parts[name] = tuple(raw.pop(name))
         phases.append(_build(Phase, {**raw, **parts}, place))
     augmentation = _build(Augmentation, table.pop("augmentation", {}), f"{where}, augmentation")
+    if isinstance(networks := table.get("feature_weights"), list):
+        table["feature_weights"] = tuple(networks)
     return _build(Recipe, {**table, "phases": tuple(phases), "augmentation": augmentation}, where)
 
 

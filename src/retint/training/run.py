@@ -58,8 +58,8 @@ def open_run(
     torch.manual_seed(recipe.seed)
     if recipe.restores and probes is not None:
         raise TrainingError(f"got --probes for {recipe.variant}, which has no GAN phase; leave them out")
-    network, features = _networks(recipe, fresh=start is None and not resume)
-    players = gather(network, recipe, features, processes)
+    network, features, others = _networks(recipe, fresh=start is None and not resume)
+    players = gather(network, recipe, features, processes, others)
     judge: Judge | RestorerJudge | None = None
     probing: Judge | None = None
     known = [] if validation is None else pictures(load_photos([validation], short_side=SIDE), validation_count)
@@ -86,15 +86,18 @@ def open_run(
     return trainer
 
 
-def _networks(recipe: Recipe, *, fresh: bool) -> tuple[Generator | Mender | Toner, EfficientNetLite | Vgg16 | None]:
-    """What learns, with ImageNet's encoder where it has one and begins `fresh`; the feature loss's network, if any."""
+def _networks(
+    recipe: Recipe, *, fresh: bool
+) -> tuple[Generator | Mender | Toner, EfficientNetLite | Vgg16 | None, list[EfficientNetLite]]:
+    """What learns, with ImageNet's encoder where it has one and begins `fresh`; the feature loss's networks, if any."""
     network = build_mender(recipe.variant) if recipe.restores else Generator(VARIANTS[recipe.variant])
     encoder = encoder_of(network)
     if fresh and encoder is not None:
         load_encoder_weights(encoder, recipe.encoder_weights)
     if any(phase.losses.features for phase in recipe.phases) or recipe.critic == "features":
-        return network, feature_weights(recipe.feature_weights)
-    return network, None
+        first, *others = (feature_weights(name) for name in recipe.feature_networks)
+        return network, first, [one for one in others if isinstance(one, EfficientNetLite)]
+    return network, None, []
 
 
 def hold_out(photos: PhotoSet, recipe: Recipe, network: EfficientNetLite) -> tuple[PhotoSet, Judge | None]:
