@@ -25,12 +25,11 @@ from retint.networks.critic import Critic
 from retint.networks.generator import build_generator
 from retint.training.data import Batches, PhotoSet, files, load_photos
 from retint.training.imagenet_weights import feature_weights
-from retint.training.losses import LiteFeatureLoss
 from retint.training.nogan import GanPhase
-from retint.training.players import Players, gather
+from retint.training.players import Players, gather, network_optimizer
 from retint.training.pretraining import CriticPhase, GeneratorPhase
 from retint.training.processes import Processes
-from retint.training.recipe import Losses, Phase, Recipe, load_recipe
+from retint.training.recipe import Phase, Recipe, load_recipe
 from retint.training.tensors import denormalize, merge, normalize_rgb, split
 
 Step = Callable[[int], None]
@@ -65,11 +64,12 @@ class Plain:
     def __init__(self, players: Players, loader: PlainLoader, phase: Phase) -> None:
         self.players, self.loader, self.phase = players, loader, phase
         self.device = players.processes.device
-        for network in (players.generator, players.critic, players.features):
+        for network in (players.generator, players.critic, players.features, *players.others):
             if network is not None:
                 network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        players.generator.requires_grad_(True)
-        self.optimizer = torch.optim.AdamW(players.generator.parameters(), lr=1e-6)
+        network_optimizer(players.generator, phase, 0.0)  # rests what rests in ours, too
+        trained = [parameter for parameter in players.generator.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, lr=1e-6)
         if players.critic is not None:
             self.critic_optimizer = torch.optim.AdamW(players.critic.requires_grad_(True).parameters(), lr=1e-6)
 
@@ -80,20 +80,17 @@ class Plain:
 
     def verdict(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         critic = self.players.critic
-        return [critic(normalize_rgb(rgb))] if isinstance(critic, Critic) else critic(self.maps(rgb))
+        return [critic(normalize_rgb(rgb))] if isinstance(critic, Critic) else critic(self.players.maps(rgb))
 
-    def maps(self, rgb: torch.Tensor) -> list[torch.Tensor]:
-        features = self.players.features
-        return features.maps(rgb if isinstance(features, LiteFeatureLoss) else normalize_rgb(rgb))
+    def losses(self, coloured: torch.Tensor, rgb: torch.Tensor, step: int) -> torch.Tensor:
+        losses, players = self.phase.losses, self.players.seeing(self.phase.feature_sizes, (0, step))
+        maps, true = (players.maps(coloured), players.maps(rgb)) if losses.features else ([], [])
+        return torch.stack(list(players.terms(coloured, rgb, maps, true, losses).values())).sum()
 
-    def losses(self, coloured: torch.Tensor, rgb: torch.Tensor, losses: Losses) -> torch.Tensor:
-        maps, true = (self.maps(coloured), self.maps(rgb)) if losses.features else ([], [])
-        return torch.stack(list(self.players.terms(coloured, rgb, maps, true, losses).values())).sum()
-
-    def generator(self, _: int) -> None:
+    def generator(self, step: int) -> None:
         self.players.generator.train()
         rgb = self.loader.batch(self.device)
-        loss = self.losses(self.colour(rgb), rgb, self.phase.losses)
+        loss = self.losses(self.colour(rgb), rgb, step)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -116,7 +113,7 @@ class Plain:
         if step % 2 == 0:
             self._critic(rgb, coloured.detach())
             return
-        loss = self.losses(coloured, rgb, self.phase.losses)
+        loss = self.losses(coloured, rgb, step)
         loss = loss + torch.stack([_cross(a, 1) for a in self.verdict(coloured)]).mean()
         self.optimizer.zero_grad()
         loss.backward()
@@ -168,15 +165,16 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     recipe, _ = load_recipe(arguments.recipe)
     processes = Processes(arguments.device, precision=arguments.precision or recipe.precision)
-    photos = load_photos(arguments.photos, short_side=192).to(processes.device)
+    side = max(192, *(phase.size for phase in recipe.phases))
+    photos = load_photos(arguments.photos, short_side=side).to(processes.device)
     print(f"{arguments.recipe} on {processes.device}, {processes.precision}, {len(photos)} photographs\n")
     print("| phase | plainly, pictures/s | ours | ratio | of our time on batches |\n|---|---|---|---|---|")
     for phase in recipe.phases:
         pictures = phase.batch * (2 if phase.kind == "critic" else 1)
-        teams = [
-            gather(build_generator(recipe.variant), recipe, feature_weights(recipe.feature_weights), processes)
-            for _ in range(2)
-        ]
+        teams = []
+        for arithmetic in (Processes(arguments.device, precision="fp32"), processes):
+            first, *others = (feature_weights(name) for name in recipe.feature_networks)
+            teams.append(gather(build_generator(recipe.variant), recipe, first, arithmetic, others))
         plain = Plain(teams[0], PlainLoader(arguments.photos, phase, recipe), phase)
         steps: list[Step] = [getattr(plain, phase.kind), ours(teams[1], recipe, phase, photos)]
         for step in steps:

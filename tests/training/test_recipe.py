@@ -65,7 +65,8 @@ def test_numbers_arrive_where_they_belong():
 
 def test_what_the_feature_loss_sees_is_one_network_or_several_and_one_size_or_several():
     assert parse_recipe(PLAN).feature_networks == ("efficientnet_lite1",)
-    several = PLAN.replace('s = "efficientnet_lite1"\ncycles', 's = ["efficientnet_lite1", "efficientnet_lite2"]\ncycles')
+    names = 'feature_weights = ["efficientnet_lite1", "efficientnet_lite2"]'
+    several = PLAN.replace('feature_weights = "efficientnet_lite1"', names)
     several = several.replace("features = 0.25 }", "features = 0.25, bands = [1, 3] }\nfeature_sizes = [32, 64]")
     recipe = parse_recipe(several.replace("rate = 1e-3", "rate = 1e-3\ndepthwise = false", 1))
     assert recipe.feature_networks == ("efficientnet_lite1", "efficientnet_lite2")
@@ -112,7 +113,7 @@ def test_steps_come_from_samples_or_from_epochs():
         (('kind = "critic"', 'kind = "criticc"'), "wanted generator, critic, gan or restorer"),
         (('feature_weights = "efficientnet_lite1"', 'feature_weights = "vgg16_bn"\ncritic = "features"'), "critic"),
         (('variant = "lite"', 'variant = "light"'), "wanted one of: artistic"),
-        (('feature_weights = "efficientnet_lite1"', 'feature_weights = ["vgg16_bn", "efficientnet_lite1"]'), "it alone"),
+        (('feature_weights = "efficientnet_lite1"', 'feature_weights = ["vgg16_bn", "resnet34"]'), "wanted it alone"),
         (("chroma = 1.0, features = 0.25", "features = 0.25, bands = [1]"), "a chroma loss that they are part of"),
         (("features = 0.25", "bands = [1, 1, 1, 1, 1, 1, 1]"), "got 7 bands"),
         (("encoder_rates", "feature_sizes = [64, 65]\nencoder_rates"), "multiples of 32"),
