@@ -165,8 +165,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     recipe, _ = load_recipe(arguments.recipe)
     processes = Processes(arguments.device, precision=arguments.precision or recipe.precision)
-    side = max(192, *(phase.size for phase in recipe.phases))
-    photos = load_photos(arguments.photos, short_side=side).to(processes.device)
+    photos = load_photos(arguments.photos, short_side=recipe.loaded_side).to(processes.device)
     print(f"{arguments.recipe} on {processes.device}, {processes.precision}, {len(photos)} photographs\n")
     print("| phase | plainly, pictures/s | ours | ratio | of our time on batches |\n|---|---|---|---|---|")
     for phase in recipe.phases:

@@ -75,6 +75,12 @@ def test_what_the_feature_loss_sees_is_one_network_or_several_and_one_size_or_se
     assert (critic.feature_sizes, critic.losses.bands, critic.depthwise) == ((), (), True)
 
 
+def test_photographs_are_kept_at_the_largest_phase_or_as_the_recipe_says():
+    assert parse_recipe(PLAN).loaded_side == 192
+    assert parse_recipe(PLAN.replace("size = 64", "size = 256", 1)).loaded_side == 256
+    assert parse_recipe("photo_side = 128\n" + PLAN.replace("size = 64", "size = 256", 1)).loaded_side == 128
+
+
 def test_critic_and_gan_make_the_cycle_that_is_repeated():
     plan = [(phase.name, cycle) for phase, cycle in parse_recipe(PLAN).plan()]
     assert plan == [
@@ -115,6 +121,8 @@ def test_steps_come_from_samples_or_from_epochs():
         (('variant = "lite"', 'variant = "light"'), "wanted one of: artistic"),
         (('feature_weights = "efficientnet_lite1"', 'feature_weights = ["vgg16_bn", "resnet34"]'), "wanted it alone"),
         (("chroma = 1.0, features = 0.25", "features = 0.25, bands = [1]"), "a chroma loss that they are part of"),
+        (("cycles = 3", "cycles = 3\nphoto_side = 16"), "photo_side 16, wanted at least 32, or 0"),
+        (("cycles = 3\n\n[augmentation]", "photo_side = 48\n[augmentation]\nnative = 0.5"), "at least 64 for native"),
         (("features = 0.25", "bands = [1, 1, 1, 1, 1, 1, 1]"), "got 7 bands"),
         (("encoder_rates", "feature_sizes = [64, 65]\nencoder_rates"), "multiples of 32"),
         (("chroma = 1.0, features = 0.25 }", "chroma = 1.0 }\nfeature_sizes = [64]"), "with a feature loss"),

@@ -56,6 +56,7 @@ class Augmentation:
 
 
 MIRRORED = 32  # px of a mirrored crop's width, and of its height, that lie beyond its edges
+LEAST_SIDE = 192  # px that photographs are kept at where no phase is larger
 CROPS = ("smallest_crop", "native", "flip")  # of an augmentation, what networks that restore are trained with
 
 
@@ -114,6 +115,7 @@ class Recipe:
     critic: Literal["pixels", "features"] = "pixels"  # DeOldify's own, or heads on the feature loss's frozen maps
     critic_width: int = 256  # channels of its first layer, or of each head
     cycles: int = 1  # of critic and GAN, at most
+    photo_side: int = 0  # px that photographs' short sides are brought to, kept so; 0: 192, or more for a larger phase
     probes: int = 64  # photographs held out to score checkpoints by; never more than a tenth of all
     augmentation: Augmentation = Augmentation()
     weight_decay: float = 1e-3  # decoupled (AdamW)
@@ -146,6 +148,11 @@ class Recipe:
             raise RecipeError("got a generator phase after a critic phase; pretrain the generator first")
 
     @property
+    def loaded_side(self) -> int:
+        """px that photographs' short sides are brought to."""
+        return self.photo_side or max(LEAST_SIDE, *(phase.size for phase in self.phases))
+
+    @property
     def feature_networks(self) -> tuple[str, ...]:
         """Names of the networks behind the feature loss. A critic on features sees through the first."""
         names = self.feature_weights
@@ -170,6 +177,12 @@ class Recipe:
         if phase.batch < 1 or phase.accumulate < 1 or 0 < phase.samples < phase.batch:
             raise RecipeError(
                 f"{where}: got {phase.samples} samples in batches of {phase.batch}, wanted at least one whole batch"
+            )
+        native = (phase.augmentation or self.augmentation).native
+        if self.photo_side and (self.photo_side < 32 or (native and self.photo_side < phase.size)):
+            raise RecipeError(
+                f"{where}: got photo_side {self.photo_side}, wanted at least {phase.size if native else 32}"
+                f"{' for native crops of that size' if native else ''}, or 0"
             )
         losses = phase.losses
         if phase.kind == "generator" and not (losses.chroma or losses.features):

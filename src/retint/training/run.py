@@ -54,7 +54,7 @@ def open_run(
     if (folder / CHECKPOINT).exists() and not resume:
         raise TrainingError(f"{folder} already holds a run; add --resume to go on with it, or name another folder")
     processes = Processes(device, precision=recipe.precision)
-    decoded = load_photos(photos, short_side=max(192, *(phase.size for phase in recipe.phases)), pack=pack)
+    decoded = load_photos(photos, short_side=recipe.loaded_side, pack=pack)
     torch.manual_seed(recipe.seed)
     if recipe.restores and probes is not None:
         raise TrainingError(f"got --probes for {recipe.variant}, which has no GAN phase; leave them out")
