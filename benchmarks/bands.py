@@ -42,6 +42,11 @@ def octaves(chroma: Chroma) -> list[Chroma]:
     return [fine - coarse for fine, coarse in itertools.pairwise(levels)]
 
 
+def joined(coarse: Chroma, fine: Chroma, sigma: float) -> Chroma:
+    """The colours of one that are coarser than `sigma`, and the detail of another."""
+    return blurred(coarse, sigma) + fine - blurred(fine, sigma)
+
+
 class Truth:
     """The photographs, and what a network sees in them."""
 
@@ -79,6 +84,8 @@ class Truth:
         factor = 1.0
         for _ in range(4):
             now = np.mean([colourfulness(one) for one in self.coloured([planes * factor for planes in chroma])])
+            if not now:
+                raise SystemExit("the model leaves these photographs grey: there is no colour to scale")
             factor *= wanted / now
         return factor, [planes * np.float32(factor) for planes in chroma]
 
@@ -90,6 +97,13 @@ def octave_table(true: list[Chroma], model: list[Chroma]) -> None:
     for name, one, other in zip(names, ours, theirs, strict=True):
         a, b = (np.concatenate([planes.ravel() for planes in band]) for band in (one, other))
         print(f"| {name} | {np.corrcoef(a, b)[0, 1]:.3f} | {a.std() / b.std():.2f} |")
+    for sigma in ORACLES:
+        for name, part in (
+            ("finer", lambda c, s=sigma: c - blurred(c, s)),
+            ("coarser", lambda c, s=sigma: blurred(c, s)),
+        ):
+            a, b = (np.concatenate([part(planes).ravel() for planes in chroma]) for chroma in (model, true))
+            print(f"| {name} than {sigma} px | {np.corrcoef(a, b)[0, 1]:.3f} | {a.std() / b.std():.2f} |")
 
 
 def main() -> None:
@@ -116,13 +130,9 @@ def main() -> None:
                 truth.row(f"times {scale:.2f}", scaled)
             for sigma in ORACLES if arguments.oracles else ():
                 pairs = list(zip(chroma, truth.chroma, strict=True))
-                truth.row(f"the truth's detail, finer than {sigma} px", [_joined(a, b, sigma) for a, b in pairs])
-                truth.row(f"the truth's coarse colours, from {sigma} px", [_joined(b, a, sigma) for a, b in pairs])
+                truth.row(f"the truth's detail, finer than {sigma} px", [joined(a, b, sigma) for a, b in pairs])
+                truth.row(f"the truth's coarse colours, from {sigma} px", [joined(b, a, sigma) for a, b in pairs])
                 truth.row(f"no detail finer than {sigma} px", [blurred(a, sigma) for a, _ in pairs])
-
-
-def _joined(coarse: Chroma, fine: Chroma, sigma: float) -> Chroma:
-    return blurred(coarse, sigma) + fine - blurred(fine, sigma)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 python benchmarks/training.py PHOTOS... [--recipe lite] [--seconds 20] [--device auto] [--threads 2] [--precision bf16]
 
 Plainly: eager fp32 in torch's default memory format; for every picture Pillow opens, decodes, rotates, crops and flips
-the file; gradients of the whole generator, used or not. Same networks, losses, batch and optimiser. Weights are fresh
-but for the encoder: speed does not depend on them. Rounds alternate, so that other work on the machine meets both.
+the file. Same networks, losses, batch and optimiser, and the same parts of the generator learn. Weights are fresh but
+for the encoder: speed does not depend on them. Rounds alternate, so that other work on the machine meets both.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class Plain:
         return [critic(normalize_rgb(rgb))] if isinstance(critic, Critic) else critic(self.players.maps(rgb))
 
     def losses(self, coloured: torch.Tensor, rgb: torch.Tensor, step: int) -> torch.Tensor:
-        losses, players = self.phase.losses, self.players.seeing(self.phase.feature_sizes, (0, step))
+        losses, players = self.phase.losses, self.players
+        if self.phase.kind == "generator":
+            players = players.seeing(self.phase.feature_sizes, (0, step))
         maps, true = (players.maps(coloured), players.maps(rgb)) if losses.features else ([], [])
         return torch.stack(list(players.terms(coloured, rgb, maps, true, losses).values())).sum()
 

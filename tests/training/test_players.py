@@ -28,7 +28,7 @@ PHASE = Phase(
     losses=Losses(chroma=2.0, bands=(1.0, 3.0), features=1.0, pooled=1.0),
     feature_sizes=(32, 64),
 )
-RECIPE = Recipe("lite", "none", ("first", "second"), phases=(PHASE,))
+RECIPE = Recipe("lite", "efficientnet_lite1", ("first", "second"), phases=(PHASE,))
 
 
 def network(seed: int) -> EfficientNetLite:
@@ -104,9 +104,28 @@ def test_depthwise_convolutions_learn_only_where_the_phase_says_so(learn: bool):
     assert changed == [learn or not is_depthwise for is_depthwise in depthwise]
 
 
-def test_what_rests_is_in_no_group_of_the_optimizer(players: Players):
-    generator = players.generator
+def test_a_generator_phase_looks_through_every_network_at_every_size(monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(1)
+    fresh = gather(build_generator("lite"), RECIPE, network(2), Processes("cpu"), [network(3)])
+    seen: set[tuple[int, int]] = set()
+    original = Players.maps
+
+    def recorded(subject: Players, rgb: torch.Tensor) -> list[torch.Tensor]:
+        maps = original(subject, rgb)
+        seen.add(([fresh.features, *fresh.others].index(subject.features), maps[0].shape[-1]))
+        return maps
+
+    monkeypatch.setattr(Players, "maps", recorded)
+    work = GeneratorPhase(fresh, RECIPE, replace(PHASE, encoder_rates=(0.0, 0.0)), 12)
+    for step in range(12):
+        work.step([batch()], step)
+    assert seen == {(0, 8), (0, 16), (1, 8), (1, 16)}
+
+
+def test_what_rests_is_in_no_group_of_the_optimizer():
+    generator = build_generator("lite")
     optimizer = network_optimizer(generator, PHASE, 0.0)
     inside = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     assert all(parameter.requires_grad for parameter in inside)
+    assert not all(parameter.requires_grad for parameter in generator.parameters())
     assert len(inside) == sum(parameter.requires_grad for parameter in generator.parameters())

@@ -95,7 +95,7 @@ def load_photos(sources: Iterable[Path], *, short_side: int, threads: int = 2, p
                 kept.append(packed(lying))
                 if len(kept) % _CHECKED == 0:
                     done = sum(map(len, kept[-_CHECKED:])) // _CHECKED
-                    _check_room(count, done * (count - len(kept)), "a recipe with smaller phases")
+                    _check_room(count, done * (count - len(kept)), "a recipe with a smaller photo_side")
             else:
                 canvas[len(names), :, : lying.shape[0], : lying.shape[1]] = lying.transpose(2, 0, 1)
             sizes.append(picture.shape[:2])

@@ -78,7 +78,7 @@ def chroma_loss(rendered: Tensor, true: Tensor, beta: float) -> Tensor:
 
 
 def band_loss(rendered: Tensor, true: Tensor, weights: Sequence[float]) -> Tensor:
-    """Squared error of each octave of chroma, weighted and summed, in units of `chroma_loss`.
+    """Squared error of each octave of chroma, weighted and summed; the unit is that of `chroma_loss` at beta 0.5.
 
     The first band is what halving the planes `(N, 2, H, W)` loses, the next what halving the half loses, and so on
     (a Laplacian pyramid); H and W halve once for each weight. Most of the error lies in the coarsest colours, which no

@@ -38,7 +38,7 @@ class Players:
     def seeing(self, sizes: Sequence[int], key: tuple[int, ...]) -> Players:
         """The same players, whose feature loss sees through one of its networks, at one of `sizes` (none: as it is).
 
-        Which is drawn, and a function of `key`. What pleases one network at one size alone is not learnt so.
+        Which ones is a function of `key` alone. What pleases one network at one size and no other is not learnt so.
         """
         if not self.others and not sizes:
             return self

@@ -4,6 +4,7 @@ true ones."""
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from retint.training.processes import losses_to_floats
 from retint.training.recipe import Augmentation, Phase, Recipe
 
 Terms = dict[str, float]
+SEEING = 3  # what numbers are drawn for, in a random key
 
 
 def one_cycle(step: int, steps: int, warm: float) -> tuple[float, float]:
@@ -59,11 +61,12 @@ class GeneratorPhase:
 
     def __post_init__(self) -> None:
         self.optimizer = network_optimizer(self.players.colorizer(), self.phase, self.recipe.weight_decay)
+        self.number = zlib.crc32(self.phase.name.encode())
 
     def step(self, batches: list[Batch], step: int) -> Terms:
         """One step on the gradients of all `batches`."""
         phase = self.phase
-        players = self.players.seeing(phase.feature_sizes, (self.recipe.seed, step))
+        players = self.players.seeing(phase.feature_sizes, (self.recipe.seed, self.number, SEEING, step))
         set_cycle(self.optimizer, step, self.steps, phase.warm)
         players.colorizer().train()
         self.optimizer.zero_grad(set_to_none=True)

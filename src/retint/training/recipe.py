@@ -30,7 +30,7 @@ class Losses:
 
     chroma: float = 0.0  # smooth L1 between chroma planes, over its value for a picture left grey
     chroma_beta: float = 0.5  # where smooth L1 turns from square to line, in chroma units (full scale is 1)
-    bands: tuple[float, ...] = ()  # of chroma: further weights of the error's octaves, finest first
+    bands: tuple[float, ...] = ()  # times `chroma`: further weights of its error's octaves, finest first, at beta 0.5
     features: float = 0.0  # L1 between feature maps; over VGG-16: DeOldify's feature loss, with its L1 between pixels
     pooled: float = 0.0  # squared error between the last features, averaged over each picture (EfficientNet-Lite only)
     adversarial: float = 0.0  # cross-entropy of the critic's verdict; GAN phases only
@@ -83,7 +83,7 @@ class Phase:
     samples: int = 0  # pictures in all; steps = samples // batch
     epochs: float = 0.0  # the same as a share of the photographs; one of the two
     encoder_rates: tuple[float, float] = (0.0, 0.0)  # early half (to stride 8), late half; 0: all but its norms frozen
-    depthwise: bool = True  # whether the encoder's depthwise convolutions learn: on a CPU their gradients cost most
+    depthwise: bool = True  # whether the encoder's depthwise convolutions learn; dear on a CPU (EfficientNet-Lite)
     warm: float = 0.1  # share of the steps until the highest rate
     accumulate: int = 1  # batches whose gradients make one step (pretraining)
     average: float = 0.0  # decay of the running average of the generator's weights, which a phase ends with; 0: none
@@ -132,6 +132,10 @@ class Recipe:
             raise RecipeError(f"got variant {self.variant!r}, wanted one of: {', '.join((*VARIANTS, *MENDERS))}")
         if not self.restores and not (self.encoder_weights and self.feature_weights):
             raise RecipeError(f"variant {self.variant!r} wants encoder_weights and feature_weights, got one or none")
+        if 0 < self.photo_side < 32:
+            raise RecipeError(f"got photo_side {self.photo_side}, wanted at least 32, or 0")
+        if len(set(self.feature_networks)) < len(self.feature_networks):
+            raise RecipeError(f"got feature_weights {', '.join(self.feature_networks)}, wanted each once")
         if "vgg16_bn" in self.feature_networks and len(self.feature_networks) > 1:
             raise RecipeError("got feature_weights of vgg16_bn and others, wanted it alone, or efficientnet_lite0 to 2")
         if self.critic == "features" and "vgg16_bn" in self.feature_networks:
@@ -179,10 +183,13 @@ class Recipe:
                 f"{where}: got {phase.samples} samples in batches of {phase.batch}, wanted at least one whole batch"
             )
         native = (phase.augmentation or self.augmentation).native
-        if self.photo_side and (self.photo_side < 32 or (native and self.photo_side < phase.size)):
+        if native and 0 < self.photo_side < phase.size:
             raise RecipeError(
-                f"{where}: got photo_side {self.photo_side}, wanted at least {phase.size if native else 32}"
-                f"{' for native crops of that size' if native else ''}, or 0"
+                f"{where}: got photo_side {self.photo_side}, wanted at least {phase.size} for native crops of that size"
+            )
+        if not phase.depthwise and (phase.kind not in ("generator", "gan") or "lite" not in self.encoder_weights):
+            raise RecipeError(
+                f"{where}: got depthwise = false, which belongs into phases that train an EfficientNet-Lite encoder"
             )
         losses = phase.losses
         if phase.kind == "generator" and not (losses.chroma or losses.features):
@@ -261,6 +268,12 @@ def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
         raise RecipeError(f"{where}: {error}") from error
 
 
+def _numbers(value: object, name: str, place: str) -> tuple[float, ...]:
+    if not isinstance(value, list) or not all(type(one) in (int, float) for one in value):
+        raise RecipeError(f"{place}: got {name} {value!r}, wanted a list of numbers")
+    return tuple(value)
+
+
 def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
     """A recipe from its TOML text. Raises RecipeError on bad TOML, unknown or missing names, impossible numbers."""
     try:
@@ -270,9 +283,11 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
     phases = []
     for index, raw in enumerate(table.pop("phases", [])):
         place = f"{where}, phase {raw.get('name', index + 1)}"
-        losses = dict(raw.pop("losses", {}))
+        losses = raw.pop("losses", {})
+        if not isinstance(losses, dict):
+            raise RecipeError(f"{place}: got losses {losses!r}, wanted a table, as {{ chroma = 1.0 }}")
         if "bands" in losses:
-            losses["bands"] = tuple(losses["bands"])
+            losses["bands"] = _numbers(losses["bands"], "bands", place)
         parts: dict[str, Any] = {"losses": _build(Losses, losses, f"{place}, losses")}
         if "damage" in raw:
             table_of_damage = raw.pop("damage")
@@ -285,11 +300,13 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
             parts["augmentation"] = _build(Augmentation, raw.pop("augmentation"), f"{place}, augmentation")
         for name in ("encoder_rates", "feature_sizes"):
             if name in raw:
-                parts[name] = tuple(raw.pop(name))
+                parts[name] = _numbers(raw.pop(name), name, place)
         phases.append(_build(Phase, {**raw, **parts}, place))
     augmentation = _build(Augmentation, table.pop("augmentation", {}), f"{where}, augmentation")
-    if isinstance(networks := table.get("feature_weights"), list):
+    if isinstance(networks := table.get("feature_weights", ""), list):
         table["feature_weights"] = tuple(networks)
+    if not all(isinstance(one, str) for one in ([networks] if not isinstance(networks, list) else networks)):
+        raise RecipeError(f"{where}: got feature_weights {networks!r}, wanted a name, or a list of names")
     return _build(Recipe, {**table, "phases": tuple(phases), "augmentation": augmentation}, where)
 
 

@@ -96,7 +96,7 @@ def _networks(
         load_encoder_weights(encoder, recipe.encoder_weights)
     if any(phase.losses.features for phase in recipe.phases) or recipe.critic == "features":
         first, *others = (feature_weights(name) for name in recipe.feature_networks)
-        return network, first, [one for one in others if isinstance(one, EfficientNetLite)]
+        return network, first, others  # type: ignore[return-value] - a recipe has VGG-16 alone
     return network, None, []
 
 
