@@ -169,7 +169,7 @@ def test_packed_photographs_that_do_not_fit_either_are_told(photos: Path, monkey
     free = type(psutil.virtual_memory())
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free(*([3_000] * len(free._fields))))
     monkeypatch.setattr(data, "_CHECKED", 2)
-    with pytest.raises(TrainingError, match="or a recipe with smaller phases"):
+    with pytest.raises(TrainingError, match="or a recipe with a smaller photo_side"):
         load_photos([photos], short_side=64, pack=True)
 
 
