@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -40,6 +43,13 @@ def site(tmp_path_factory: pytest.TempPathFactory, photo_bytes) -> Iterator[str]
     (folder / "old").mkdir()
     (folder / "old" / "grand ma.jpg").write_bytes(photo_bytes())
     (folder / "old" / "photo").write_bytes(photo_bytes("PNG"))
+    with av.open(str(folder / "old" / "reel.mp4"), "w") as out:
+        stream = out.add_stream("libx264", 25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(80, 120, 10):
+            gray = np.full((48, 64), level, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(gray, format="gray").reformat(format="yuv420p")))
+        out.mux(stream.encode())
     (folder / "page.jpg").write_text("<!DOCTYPE html><p>Please log in")
     (folder / "page.html").write_text("<!DOCTYPE html><p>Gallery")
     with Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
@@ -83,7 +93,7 @@ def test_each_failure_is_one_line_and_the_rest_is_done(retint, here: Path, site:
 
 
 def test_too_large_is_told(retint, here: Path, site: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(contents, "fetch", functools.partial(addresses.fetch, max_bytes=100))
+    monkeypatch.setattr(contents, "PICTURE", addresses.Limits("picture", 100, 20))
     result = retint("colorize", f"{site}/old/photo")
     assert result.exit_code == 1
     assert "larger than" in result.stderr
@@ -92,6 +102,24 @@ def test_too_large_is_told(retint, here: Path, site: str, monkeypatch: pytest.Mo
 def test_what_is_done_is_not_done_again(retint, here: Path, site: str):
     assert retint("colorize", f"{site}/old/grand%20ma.jpg").exit_code == 0
     assert "is done already" in retint("colorize", f"{site}/old/grand%20ma.jpg").stderr
+
+
+def test_a_film_is_fetched_to_disk_and_its_copy_removed(
+    retint, here: Path, site: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where it is larger than a picture may be; and not again where its result is there."""
+    kept = tmp_path_factory.mktemp("kept")
+    monkeypatch.setattr(tempfile, "tempdir", str(kept))
+    monkeypatch.setattr(contents, "PICTURE", addresses.Limits("picture", 100, 20))
+    seen = []
+    monkeypatch.setattr(contents.Contents, "leave", lambda self, path: seen.append(path.parent.parent))
+    result = retint("colorize", f"{site}/old/reel.mp4")
+    assert (result.exit_code, result.stderr) == (0, "")
+    with av.open(str(here / "reel-color.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 4
+    assert seen == [kept] and not list(kept.iterdir())
+    monkeypatch.setattr(contents, "pieces", None)
+    assert "is done already" in retint("colorize", f"{site}/old/reel.mp4").stderr
 
 
 @pytest.mark.parametrize("option", [["--offline"], []])

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 from retint.errors import InputError
-from retint.pipelines.addresses import fetch, fetch_into, is_address, name_from
+from retint.pipelines.addresses import FILM, PICTURE, Limits, fetch, is_address, name_from, pieces
 
-PICTURE = bytes(range(256)) * 4
-FILM = bytes(range(256)) * 8192  # 2 MiB
+PHOTO = bytes(range(256)) * 4
+REEL = bytes(range(256)) * 8192  # 2 MiB
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,19 +33,19 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def serve_good(self) -> None:
-        self.answer(PICTURE)
+        self.answer(PHOTO)
 
     def serve_film(self) -> None:
-        self.answer(FILM)
+        self.answer(REEL)
 
     def serve_unannounced(self) -> None:
-        self.answer(PICTURE, None)
+        self.answer(PHOTO, None)
 
     def serve_page(self) -> None:
         self.answer(b"<html>", kind="text/html; charset=utf-8")
 
     def serve_cut(self) -> None:
-        self.answer(PICTURE[:100], len(PICTURE))
+        self.answer(PHOTO[:100], len(PHOTO))
 
     def serve_huge(self) -> None:
         self.answer(b"", 10**12)
@@ -71,8 +69,8 @@ class Handler(BaseHTTPRequestHandler):
         self.release.wait(10)
 
     def serve_drip(self) -> None:
-        self.answer(b"", len(PICTURE))
-        for byte in PICTURE:
+        self.answer(b"", len(PHOTO))
+        for byte in PHOTO:
             self.wfile.write(bytes([byte]))
             if self.release.wait(0.05):
                 break
@@ -104,7 +102,7 @@ def server() -> Iterator[str]:
 
 @pytest.mark.parametrize("path", ["good/a.jpg", "unannounced", "redirect", "good/gründe und mehr.jpg?größe=1"])
 def test_a_picture_arrives_whole(server: str, path: str):
-    assert fetch(f"{server}/{path}") == PICTURE
+    assert fetch(f"{server}/{path}") == PHOTO
 
 
 @pytest.mark.parametrize(
@@ -129,30 +127,14 @@ def test_what_is_no_picture_is_told(server: str, path: str, words: str):
 @pytest.mark.parametrize("path", ["good", "unannounced"])
 def test_the_limit_of_size_holds_whether_announced_or_not(server: str, path: str):
     with pytest.raises(InputError, match="larger than"):
-        fetch(f"{server}/{path}", max_bytes=len(PICTURE) - 1)
-    assert fetch(f"{server}/{path}", max_bytes=len(PICTURE)) == PICTURE
+        fetch(f"{server}/{path}", Limits("picture", len(PHOTO) - 1, 20))
+    assert fetch(f"{server}/{path}", Limits("picture", len(PHOTO), 20)) == PHOTO
 
 
-class Told(io.BytesIO):
-    """Remembers how much was written at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: list[int] = []
-
-    def write(self, piece: Any) -> int:
-        self.sizes.append(len(piece))
-        return super().write(piece)
-
-
-LIMITS = {"what": "film", "max_bytes": 2 * len(FILM), "total": 20.0}
-
-
-def test_a_film_goes_into_a_file_piece_by_piece(server: str):
-    file = Told()
-    fetch_into(f"{server}/film", file, **LIMITS)
-    assert file.getvalue() == FILM
-    assert max(file.sizes) < len(FILM) / 2
+def test_a_film_comes_piece_by_piece(server: str):
+    parts = list(pieces(f"{server}/film", FILM))
+    assert b"".join(parts) == REEL
+    assert max(map(len, parts)) < len(REEL) / 2
 
 
 @pytest.mark.parametrize(
@@ -160,21 +142,31 @@ def test_a_film_goes_into_a_file_piece_by_piece(server: str):
     [
         ("page", "is a web page, not a film; give the address of the film itself"),
         ("cut", "cut before the film was whole"),
-        ("huge", "larger than .* GiB, the limit"),
+        ("huge", "larger than 32 GiB, the limit"),
     ],
 )
 def test_what_is_no_film_is_told(server: str, path: str, words: str):
     with pytest.raises(InputError, match=words):
-        fetch_into(f"{server}/{path}", io.BytesIO(), what="film", max_bytes=1024**3, total=20)
+        fetch(f"{server}/{path}", FILM)
 
 
-def test_a_file_that_cannot_be_written_is_not_the_servers_fault(server: str):
-    class Full(io.BytesIO):
-        def write(self, piece: object) -> int:
-            raise OSError(28, "No space left on device")
+def test_limits_may_depend_on_what_comes_first(server: str):
+    small, heads = Limits("thing", 1024, 20), []
 
-    with pytest.raises(OSError, match="No space left on device"):
-        fetch_into(f"{server}/good", Full(), **LIMITS)
+    def judge(head: bytes) -> Limits:
+        heads.append(head)
+        return FILM if head[:512] == REEL[:512] else small
+
+    assert fetch(f"{server}/film", judge) == REEL
+    assert heads[0] == b"" and heads[-1] == REEL[:512]
+    with pytest.raises(InputError, match=r"not finished within 0\.2 s"):
+        fetch(f"{server}/drip", lambda head: Limits("thing", 1024, 0.2) if head else small)
+
+
+@pytest.mark.parametrize("path", ["huge", "film"])
+def test_limits_by_the_content_hold(server: str, path: str):
+    with pytest.raises(InputError, match="larger than 512 MiB" if path == "huge" else "larger than 1 MiB"):
+        fetch(f"{server}/{path}", lambda head: Limits("thing", 1024**2, 20) if head else PICTURE)
 
 
 def test_a_silent_server_is_not_waited_for_without_end(server: str):
@@ -186,7 +178,7 @@ def test_a_silent_server_is_not_waited_for_without_end(server: str):
 
 def test_a_dripping_server_is_not_waited_for_without_end(server: str):
     with pytest.raises(InputError, match=r"not finished within 0\.3 s"):
-        fetch(f"{server}/drip", total=0.3)
+        fetch(f"{server}/drip", Limits("picture", 2048, 0.3))
 
 
 def test_nobody_there():

@@ -4,7 +4,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -227,14 +227,19 @@ def test_a_pipe_is_read_once(photo_bytes, tmp_path: Path):
 
 
 def test_offline_fetches_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(contents, "fetch", lambda address: never())
+    monkeypatch.setattr(contents, "pieces", lambda *_: never())
     (outcome,) = run("http://example.org/a.jpg", offline=True, output=f"{tmp_path}/")
     assert "offline was asked for" in str(outcome.error)
 
 
 def test_an_address_that_is_done_is_not_fetched_again(photo_bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     fetched = []
-    monkeypatch.setattr(contents, "fetch", lambda address: fetched.append(address) or photo_bytes())
+
+    def pieces(address: str, limits: object) -> Generator[bytes]:
+        fetched.append(address)
+        yield photo_bytes()
+
+    monkeypatch.setattr(contents, "pieces", pieces)
     arguments = ("http://example.org/a.jpg", "http://example.org/b")
     assert statuses(run(*arguments, output=str(tmp_path))) == ["done", "done"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import shutil
 import warnings
@@ -12,7 +13,7 @@ from retint.deoldify.photos import ModelImageVisualizer, make_folder
 from retint.errors import InputError
 from retint.images.atomic import whole_file
 from retint.notebook import film_frame, film_progress
-from retint.pipelines.addresses import MAX_FILM_BYTES, TOTAL_FILM_SECONDS, fetch_into
+from retint.pipelines.addresses import FILM, pieces
 
 if TYPE_CHECKING:
     from retint.pipelines.stabilizer import KeyFrames, Strength
@@ -132,8 +133,9 @@ def _download(address: str, target: Path) -> None:
         _download_with(site_reader, address, target)
         return
     try:
-        with whole_file(target, overwrite=True) as file:
-            fetch_into(address, file, what="film", max_bytes=MAX_FILM_BYTES, total=TOTAL_FILM_SECONDS)
+        with whole_file(target, overwrite=True) as file, contextlib.closing(pieces(address, FILM)) as parts:
+            for part in parts:
+                file.write(part)
     except InputError as error:
         raise InputError(f"{error} (pages of video sites are read with yt-dlp: pip install yt-dlp)") from error
 

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
 import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from retint.errors import InputError
+from retint.pipelines.kinds import HEAD_BYTES
 
 CONNECT_SECONDS = 20.0  # for each answer of the server
-MAX_BYTES, TOTAL_SECONDS = 512 * 1024**2, 600.0  # of a picture, which is held in memory
-MAX_FILM_BYTES, TOTAL_FILM_SECONDS = 32 * 1024**3, 6 * 3600.0  # of a film, which goes to disk
 _CHUNK_BYTES = 256 * 1024
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # What may not be in a file name on Windows (so nowhere), path separators among it.
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is taken from an address at most."""
+
+    what: str  # it is to be, for errors
+    max_bytes: int  # more is refused, whether the server announces it or not
+    seconds: float  # for everything
+
+
+PICTURE = Limits("picture", 512 * 1024**2, 600.0)  # is held in memory
+FILM = Limits("film", 32 * 1024**3, 6 * 3600.0)  # goes to disk
 
 
 def is_address(text: str) -> bool:
@@ -47,67 +59,52 @@ def name_from(address: str) -> str:
 
 
 def fetch(
-    address: str,
-    *,
-    max_bytes: int = MAX_BYTES,
-    timeout: float = CONNECT_SECONDS,
-    total: float = TOTAL_SECONDS,
+    address: str, limits: Limits | Callable[[bytes], Limits] = PICTURE, *, timeout: float = CONNECT_SECONDS
 ) -> bytes:
-    """Download a picture into memory. Arguments as `fetch_into`. Raises InputError as that does."""
-    body = io.BytesIO()
-    fetch_into(address, body, what="picture", max_bytes=max_bytes, timeout=timeout, total=total)
-    return body.getvalue()
+    """Download into memory. Arguments and errors as of `pieces`."""
+    with contextlib.closing(pieces(address, limits, timeout=timeout)) as parts:
+        return b"".join(parts)
 
 
-def fetch_into(
-    address: str,
-    file: BinaryIO,
-    *,
-    what: str,
-    max_bytes: int,
-    total: float,
-    timeout: float = CONNECT_SECONDS,
-) -> None:
-    """Download into an open file, in pieces.
+def pieces(
+    address: str, limits: Limits | Callable[[bytes], Limits], *, timeout: float = CONNECT_SECONDS
+) -> Generator[bytes]:
+    """What is behind an address, as it comes; to be closed.
 
     Parameters
     ----------
     address: http or https; redirects are followed while they stay with these two
-    file: where it goes; after an error part of it is there
-    what: what it is to be, for errors
-    max_bytes: more is refused, whether the server announces it or not
-    timeout, total: seconds, for each answer of the server and for everything
+    limits: or what tells them from the first `HEAD_BYTES` bytes, asked anew while there are fewer
+    timeout: seconds, for each answer of the server
 
     Raises
     ------
     InputError: no such scheme or host, an HTTP error, a web page, too large, too slow, or cut short
-    OSError: the file cannot be written
     """
-    with contextlib.closing(_pieces(address, what, max_bytes, timeout, total)) as pieces:
-        for piece in pieces:
-            file.write(piece)
-
-
-def _pieces(address: str, what: str, max_bytes: int, timeout: float, total: float) -> Generator[bytes]:
-    """What the server sends, within the limits."""
+    head, limit = b"", limits if isinstance(limits, Limits) else limits(b"")
     if not address.lower().startswith(("http://", "https://")):
         raise InputError(f"{address}: only http and https addresses can be fetched; download it and name the file")
-    deadline = time.monotonic() + total
+    started = time.monotonic()
     try:
         headers = {"User-Agent": "retint", "Accept": "image/*,video/*,*/*;q=0.5"}
         request = urllib.request.Request(_ascii_form(address), headers=headers)
         with urllib.request.build_opener(_HttpOnly()).open(request, timeout=timeout) as response:
-            expected = _announced(address, response, what, max_bytes)
+            announced = _announced(address, response, limit.what)
             received = 0
             while piece := response.read1(_CHUNK_BYTES):
                 received += len(piece)
-                if received > max_bytes:
-                    raise InputError(_too_large(address, max_bytes))
-                if time.monotonic() > deadline:
-                    raise InputError(f"{address}: not finished within {total:g} s; download it and name the file")
+                if len(head) < HEAD_BYTES:
+                    head += piece[: HEAD_BYTES - len(head)]
+                    limit = limits if isinstance(limits, Limits) else limits(head)
+                _refuse_excess(address, received if len(head) < HEAD_BYTES else max(received, announced), limit)
+                if time.monotonic() - started > limit.seconds:
+                    raise InputError(
+                        f"{address}: not finished within {limit.seconds:g} s; download it and name the file"
+                    )
                 yield piece
-            if expected is not None and received < expected:
-                raise http.client.IncompleteRead(b"", expected - received)
+            _refuse_excess(address, announced, limit)
+            if received < announced:
+                raise http.client.IncompleteRead(b"", announced - received)
     except urllib.error.HTTPError as error:
         error.close()
         reason = " ".join(str(error.reason).split())
@@ -119,26 +116,24 @@ def _pieces(address: str, what: str, max_bytes: int, timeout: float, total: floa
             raise InputError(f"{address}: no answer within {timeout:g} s; try again later") from error
         raise InputError(f"{address}: cannot be reached ({error.reason}); check the address and the network") from error
     except http.client.IncompleteRead as error:
-        raise InputError(f"{address}: the connection was cut before the {what} was whole; try again") from error
+        raise InputError(f"{address}: the connection was cut before the {limit.what} was whole; try again") from error
     except (http.client.HTTPException, OSError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{address}: cannot be fetched ({reason}); check the address") from error
 
 
-def _announced(address: str, response: http.client.HTTPResponse, what: str, max_bytes: int) -> int | None:
-    """How many bytes the server says will come. Raises InputError for a web page, and for too many."""
+def _announced(address: str, response: http.client.HTTPResponse, what: str) -> int:
+    """How many bytes the server says will come; 0 where it does not say. Raises InputError for a web page."""
     if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
         raise InputError(f"{address}: is a web page, not a {what}; give the address of the {what} itself")
     length = response.headers.get("Content-Length", "")
-    expected = int(length) if length.isdecimal() else None
-    if expected is not None and expected > max_bytes:
-        raise InputError(_too_large(address, max_bytes))
-    return expected
+    return int(length) if length.isdecimal() else 0
 
 
-def _too_large(address: str, max_bytes: int) -> str:
-    limit = f"{max_bytes / 1024**3:g} GiB" if max_bytes >= 1024**3 else f"{max_bytes / 1024**2:g} MiB"
-    return f"{address}: larger than {limit}, the limit; download it and name the file"
+def _refuse_excess(address: str, count: int, limits: Limits) -> None:
+    if count > (most := limits.max_bytes):
+        size = f"{most / 1024**3:g} GiB" if most >= 1024**3 else f"{most / 1024**2:g} MiB"
+        raise InputError(f"{address}: larger than {size}, the limit; download it and name the file")
 
 
 class _HttpOnly(urllib.request.HTTPRedirectHandler):

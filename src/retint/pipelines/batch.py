@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import queue
 import threading
@@ -18,10 +17,10 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from retint.errors import OutputError, UnsupportedInputError
 from retint.images import FORMATS, Photograph, read_photo
 from retint.pipelines.colouring import Colouring
-from retint.pipelines.contents import content_of_source, kept
+from retint.pipelines.contents import Contents
 from retint.pipelines.crafts import Craft, Piece
 from retint.pipelines.inputs import Source
-from retint.pipelines.kinds import format_promised
+from retint.pipelines.kinds import FILM_SUFFIXES, format_promised
 from retint.pipelines.outputs import Namer, Targets
 from retint.pipelines.photo import PhotoOptions, PhotoResult, as_source, recognise, recognise_film
 from retint.pipelines.room import Room
@@ -74,7 +73,6 @@ class _FilmJob:
     path: Path
     output: Path  # where the result is, or will be
     targets: Targets  # what is missing
-    temporary: bool  # the path is a copy of what came in by stdin or from an address
 
 
 @dataclass(frozen=True)
@@ -170,8 +168,7 @@ class _Batch:
         self._craft = craft
         self._room = room
         self._watch_film = watch_film
-        self._offline = offline
-        self._stdin = stdin
+        self._contents = Contents(offline=offline, stdin=stdin)
         self._stopped = threading.Event()
         self._decoding = threading.Event()
         self._read: queue.SimpleQueue[Outcome | _Job | _FilmJob | _Need | None] = queue.SimpleQueue()
@@ -225,6 +222,7 @@ class _Batch:
         # ends is asking for a crash.
         _join(self._writer, _LAST_FILE_SECONDS)
         _join(self._reader, _LAST_FILE_SECONDS if self._decoding.is_set() else _LAST_WAIT_SECONDS)
+        self._contents.close()
 
     # the reader's thread
 
@@ -250,11 +248,13 @@ class _Batch:
             raise _Skip(f"is a result of an earlier run, by its name; name it alone to {self._craft.verb} it again")
         started = time.monotonic()
         if source.place == "address":  # what is there already need not be fetched again
-            promised = format_promised(source.relative.suffix)
+            promised, films = format_promised(source.relative.suffix), self._craft.films
             if promised is not None:
                 self._missing(self._namer.targets_of(source, promised))
-        content = content_of_source(source, offline=self._offline, stdin=self._stdin)
-        if recognise_film(content, source.shown) is not None:
+            elif films is not None and source.relative.suffix.lower() in FILM_SUFFIXES:
+                self._missing(self._namer.film_targets_of(source, films.suffix(source.relative)))
+        content = self._contents.open(source)
+        if isinstance(content, Path) and recognise_film(content, source.shown) is not None:
             return self._open_film(source, content, many=many)
         format = recognise(content, source.shown) or format_promised(source.relative.suffix) or "PNG"
         targets = self._namer.targets_of(source, format)
@@ -278,20 +278,18 @@ class _Batch:
         seconds = time.monotonic() - started
         return _Job(source, targets.result, missing, before, pixels, notes, seconds, Future())
 
-    def _open_film(self, source: Source, content: Path | bytes, *, many: bool) -> _FilmJob:
+    def _open_film(self, source: Source, path: Path, *, many: bool) -> _FilmJob:
         films = self._craft.films
         if films is None:
             raise UnsupportedInputError(f"{source.shown}: is a film; this is done with photographs alone")
         targets = self._namer.film_targets_of(source, films.suffix(source.relative))
         missing = self._missing(targets)
         assert targets.result is not None  # a film has a name
-        temporary = isinstance(content, bytes)
-        path = kept(content) if isinstance(content, bytes) else content
         if many and films.is_result(path):
             raise _Skip(f"is a result of retint, by its metadata; name it alone to {self._craft.verb} it again")
         if missing.result is not None:
             self._read.put(_Need("film"))
-        return _FilmJob(source, path, targets.result, missing, temporary)
+        return _FilmJob(source, path, targets.result, missing)
 
     def _missing(self, targets: Targets) -> Targets:
         """Return targets without what is there already; _Skip when nothing is missing."""
@@ -324,9 +322,7 @@ class _Batch:
         except Exception as error:
             return Outcome(job.source, "failed", error=error)
         finally:
-            if job.temporary:
-                with contextlib.suppress(OSError):
-                    job.path.unlink()
+            self._contents.leave(job.path)
         return Outcome(job.source, "done", job.output, result=result, notes=() if result is None else result.notes)
 
     # the writer's thread

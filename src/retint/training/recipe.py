@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from retint.errors import RecipeError
 from retint.networks.generator import VARIANTS
@@ -55,6 +55,7 @@ class Augmentation:
     specks: float = 0.0  # odds of noise on some of the pixels, DeOldify's for film
 
 
+ODDS = ("native", "flip", "patch", "film", "tone", "grain", "specks")  # of an augmentation
 MIRRORED = 32  # px of a mirrored crop's width, and of its height, that lie beyond its edges
 LEAST_SIDE = 192  # px that photographs are kept at where no phase is larger
 CROPS = ("smallest_crop", "native", "flip")  # of an augmentation, what networks that restore are trained with
@@ -176,6 +177,7 @@ class Recipe:
         self._check_restoring(phase, where)
         if phase.size % 32 or phase.size < 32:
             raise RecipeError(f"{where}: got size {phase.size}, wanted a multiple of 32")
+        self._check_ranges(phase, where)
         if (phase.samples > 0) == (phase.epochs > 0):
             raise RecipeError(f"{where}: got samples {phase.samples} and epochs {phase.epochs}, wanted one of the two")
         if phase.batch < 1 or phase.accumulate < 1 or 0 < phase.samples < phase.batch:
@@ -209,6 +211,23 @@ class Recipe:
             raise RecipeError(f"{where}: got a pooled loss over vgg16_bn, wanted efficientnet_lite0 to 2")
         if phase.kind == "gan" and not (losses.adversarial and losses.features):
             raise RecipeError(f"{where}: a gan phase wants both an adversarial and a feature loss")
+
+    def _check_ranges(self, phase: Phase, where: str) -> None:
+        """Shares, odds and rates are what they are called."""
+        plan = phase.augmentation or self.augmentation
+        for name, value, fits, wanted in (
+            ("rate", phase.rate, phase.rate > 0, "more than 0"),
+            ("encoder_rates", rates := phase.encoder_rates, len(rates) == 2 and min(rates) >= 0, "two of 0 or more"),
+            ("warm", phase.warm, 0 <= phase.warm <= 1, "a share of 0 to 1"),
+            ("average", phase.average, 0 <= phase.average < 1, "a decay of 0 to less than 1"),
+            ("pictures", phase.pictures, 0 < phase.pictures <= 1, "a share of more than 0 to 1"),
+            ("smallest_crop", plan.smallest_crop, 0 < plan.smallest_crop <= 1, "a share of more than 0 to 1"),
+            ("zoom", plan.zoom, plan.zoom >= 1, "1 or more"),
+            ("light", plan.light, 0 <= plan.light < 1, "a range of 0 to less than 1"),
+            *((name, odds := getattr(plan, name), 0 <= odds <= 1, "odds of 0 to 1") for name in ODDS),
+        ):
+            if not fits:
+                raise RecipeError(f"{where}: got {name} {value}, wanted {wanted}")
 
     def _check_restoring(self, phase: Phase, where: str) -> None:
         """What belongs to networks that restore stands there alone, and what does not, does not."""
@@ -262,10 +281,26 @@ def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
     unknown = sorted(set(table) - known)
     if unknown:
         raise RecipeError(f"{where}: got unknown {', '.join(unknown)}; wanted some of {', '.join(sorted(known))}")
+    hints = get_type_hints(kind)
+    for name, value in table.items():
+        if (wanted := _misfit(hints[name], value)) is not None:
+            raise RecipeError(f"{where}: got {name} {value!r}, wanted {wanted}")
     try:
         return kind(**table)
     except TypeError as error:
         raise RecipeError(f"{where}: {error}") from error
+
+
+_SCALARS: dict[object, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+
+
+def _misfit(hint: Any, value: object) -> str | None:
+    """What a field of that type takes, where the value is not of the kind; None where it is, and for other types."""
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        return None if value in choices else f"{', '.join(choices[:-1])} or {choices[-1]}"
+    fits = type(value) is hint or (hint is float and type(value) is int)
+    return None if fits else _SCALARS.get(hint)
 
 
 def _numbers(value: object, name: str, place: str) -> tuple[float, ...]:
