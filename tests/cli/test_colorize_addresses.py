@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, photo_bytes) -> Iterator[str]
             gray = np.full((48, 64), level, np.uint8)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(gray, format="gray").reformat(format="yuv420p")))
         out.mux(stream.encode())
+    for name in ("film", "other"):
+        (folder / "old" / name).write_bytes((folder / "old" / "reel.mp4").read_bytes())
     (folder / "page.jpg").write_text("<!DOCTYPE html><p>Please log in")
     (folder / "page.html").write_text("<!DOCTYPE html><p>Gallery")
     with Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
@@ -111,15 +114,33 @@ def test_a_film_is_fetched_to_disk_and_its_copy_removed(
     kept = tmp_path_factory.mktemp("kept")
     monkeypatch.setattr(tempfile, "tempdir", str(kept))
     monkeypatch.setattr(contents, "PICTURE", addresses.Limits("picture", 100, 20))
-    seen = []
-    monkeypatch.setattr(contents.Contents, "leave", lambda self, path: seen.append(path.parent.parent))
+    seen, leave = [], contents.Contents.leave
+
+    def watched(self: contents.Contents, path: Path) -> None:
+        there = path.is_file()
+        leave(self, path)
+        seen.append((path.parent.parent, there, path.is_file()))
+
+    monkeypatch.setattr(contents.Contents, "leave", watched)
     result = retint("colorize", f"{site}/old/reel.mp4")
     assert (result.exit_code, result.stderr) == (0, "")
     with av.open(str(here / "reel-color.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 4
-    assert seen == [kept] and not list(kept.iterdir())
+    assert seen == [(kept, True, False)] and not list(kept.iterdir())
     monkeypatch.setattr(contents, "pieces", None)
     assert "is done already" in retint("colorize", f"{site}/old/reel.mp4").stderr
+
+
+def test_films_that_turn_out_to_be_done_do_not_hold_up_the_next(retint, here: Path, site: str):
+    """Only their content says that they are films, so they are fetched before that is known."""
+    films = [f"{site}/old/film", f"{site}/old/other", f"{site}/old/photo"]
+    first = retint("colorize", *films[:2], "-o", "out")
+    assert (first.exit_code, first.stderr) == (0, "")
+    made = sorted(path.name for path in (here / "out").iterdir())
+    assert len(made) == 2
+    result = retint("colorize", *films, "-o", "out", "--json")
+    assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["skipped", "skipped", "done"]
+    assert sorted(path.name for path in (here / "out").iterdir()) == sorted([*made, "photo.png"])
 
 
 @pytest.mark.parametrize("option", [["--offline"], []])

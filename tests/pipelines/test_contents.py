@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from retint.errors import InputError, OutputError
+from retint.errors import InputError, OutputError, UnsupportedInputError
 from retint.pipelines import contents
 from retint.pipelines.addresses import Limits
 from retint.pipelines.contents import Contents
@@ -105,13 +105,14 @@ def test_what_is_still_coming_when_the_batch_ends_goes_too(folder: Path, monkeyp
     thread.start()
     assert came.wait(10) and files(folder)
     opened.close()
+    assert not list(folder.iterdir())
     ended.set()
     thread.join(10)
     assert not list(folder.iterdir())
     assert told == ["http://example.org/reel: was given up before it was whole"]
 
 
-def test_a_disk_that_is_full_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_folder_that_cannot_be_written_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tempfile, "tempdir", str(folder / "nowhere"))
     with pytest.raises(OutputError, match=r"nowhere: cannot be written .*; make room there"):
         Contents(offline=True, stdin=io.BytesIO(FILM)).open(STDIN)
@@ -126,4 +127,55 @@ def test_a_pipe_that_breaks_is_not_the_disks_fault(folder: Path):
 
     with pytest.raises(InputError, match=r"-: cannot be read \(Input/output error\)"):
         Contents(offline=True, stdin=Broken(FILM)).open(STDIN)
+    assert not files(folder)
+
+
+def address(name: str) -> Source:
+    return Source(f"http://example.org/{name}", "address", Path(name))
+
+
+def test_one_film_at_a_time_lies_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+
+    def pieces(where: str, limits: object) -> Generator[bytes]:
+        asked.append(where)
+        yield FILM
+
+    monkeypatch.setattr(contents, "pieces", pieces)
+    opened, came = Contents(offline=False, stdin=None), threading.Event()
+    first = opened.open(address("a"))
+    thread = threading.Thread(target=lambda: (opened.open(address("b")), came.set()))
+    thread.start()
+    assert not came.wait(0.2) and asked == ["http://example.org/a"]
+    opened.leave(first)
+    assert came.wait(10) and len(files(folder)) == 1
+    thread.join(10)
+    opened.close()
+
+
+def test_giving_up_ends_the_wait(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(contents, "pieces", lambda where, limits: (part for part in [FILM]))
+    opened, told = Contents(offline=False, stdin=None), []
+    opened.open(address("a"))
+
+    def fetch() -> None:
+        with pytest.raises(InputError) as caught:
+            opened.open(address("b"))
+        told.append(str(caught.value))
+
+    thread = threading.Thread(target=fetch)
+    thread.start()
+    opened.close()
+    thread.join(10)
+    assert told == ["http://example.org/b: was given up before it was whole"]
+
+
+def test_a_film_that_is_refused_is_not_fetched_whole(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def pieces(where: str, limits: object) -> Generator[bytes]:
+        yield FILM
+        pytest.fail("more was asked for")
+
+    monkeypatch.setattr(contents, "pieces", pieces)
+    with pytest.raises(UnsupportedInputError, match="done with photographs alone"):
+        Contents(offline=False, stdin=None, films=False).open(address("reel"))
     assert not files(folder)

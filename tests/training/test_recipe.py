@@ -123,8 +123,8 @@ def test_steps_come_from_samples_or_from_epochs():
         (("chroma = 1.0, features = 0.25", "features = 0.25, bands = [1]"), "a chroma loss that they are part of"),
         (("cycles = 3", "cycles = 3\nphoto_side = 16"), "photo_side 16, wanted at least 32, or 0"),
         (("cycles = 3\n\n[augmentation]", "photo_side = 48\n[augmentation]\nnative = 0.5"), "at least 64 for native"),
-        (("features = 0.25", "bands = 3.0"), "got bands 3.0, wanted a list of numbers"),
-        (("encoder_rates", "feature_sizes = ['x']\nencoder_rates"), "wanted a list of numbers"),
+        (("features = 0.25", "bands = 3.0"), "got bands 3.0, wanted a list, each a number"),
+        (("encoder_rates", "feature_sizes = ['x']\nencoder_rates"), "wanted a list, each a whole number"),
         (("losses = { chroma = 1.0, features = 0.25 }", "losses = 'abc'"), "wanted a table"),
         (('feature_weights = "efficientnet_lite1"', "feature_weights = 3"), "a name, or a list of names"),
         (('weights = "efficientnet_lite1"\ncycles', "weights = ['vgg16_bn', 'vgg16_bn']\ncycles"), "wanted each once"),
@@ -139,6 +139,14 @@ def test_steps_come_from_samples_or_from_epochs():
         (('variant = "lite"', "variant = 1"), "got variant 1, wanted text in quotes"),
         (("cycles = 3", "cycles = 3\nprecision = 'fp16'"), "got precision 'fp16', wanted fp32 or bf16"),
         (("cycles = 3", "cycles = 3\ncritic = 'colours'"), "got critic 'colours', wanted pixels or features"),
+        (("samples = 40", "samples = -5\nepochs = 2.0"), "got samples -5, wanted a whole number of 0 or more"),
+        (("epochs = 2.0", "epochs = inf"), "got epochs inf, wanted a number"),
+        (("epochs = 2.0", "epochs = nan"), "got epochs nan, wanted a number"),
+        (("encoder_rates", "feature_sizes = [64.0]\nencoder_rates"), "a list, each a whole number"),
+        (("epochs = 0.5", "epochs = 0.5\ncheckpoint_every = 0"), "got checkpoint_every 0, wanted 1 or more"),
+        (("features = 0.25", "chroma_beta = 0"), "got chroma_beta 0, wanted more than 0"),
+        (("cycles = 3", "cycles = 0"), "got cycles 0"),
+        (("rate = 1e-3", "augmentation = 3\nrate = 1e-3"), "got 3, wanted a table"),
         (("rate = 1e-3", "rate = 0"), "got rate 0, wanted more than 0"),
         (("rate = 1e-3", "rate = 1e-3\nwarm = 1.5"), "got warm 1.5, wanted a share of 0 to 1"),
         (("rate = 1e-3", "rate = 1e-3\naverage = 1.0"), "got average 1.0, wanted a decay"),
@@ -227,7 +235,7 @@ def test_what_is_planted_arrives():
         (('variant = "damage"', 'variant = "lite"'), "wants encoder_weights and feature_weights"),
         (("clean = 0.5", "clear = 0.5"), "unknown clear"),
         (("clean = 0.5", "clean = 1.5"), "got clean 1.5 for damage, wanted odds of 0 to 1"),
-        (("clean = 0.5", "mirrored = -1"), "got mirrored -1 for damage, wanted odds of 0 to 1"),
+        (("clean = 0.5", "mirrored = 1.5"), "got mirrored 1.5 for damage, wanted odds of 0 to 1"),
         (("clean = 0.5", "mirrored = 0.5"), "got size 64, wanted 96 or more for crops that are mirrored"),
         (('damage = { clean = 0.5, kinds = ["dust", "jpeg"] }', "damage = 5"), "got damage 5, wanted a table"),
         (("rate = 1e-3", "rate = 1e-3\nlosses = { chroma = 1.0 }"), "has one of its own"),
@@ -247,3 +255,9 @@ def test_what_is_planted_arrives():
 def test_a_wrong_recipe_that_restores_says_what_is_wrong(change: tuple[str, str], words: str):
     with pytest.raises(RecipeError, match=words):
         parse_recipe(RESTORER.replace(*change, 1))
+
+
+@pytest.mark.parametrize("phases", ["phases = 3", "phases = [1]", "[phases]"])
+def test_phases_are_tables(phases: str):
+    with pytest.raises(RecipeError, match="wanted \\[\\[phases\\]\\] tables"):
+        parse_recipe(f'variant = "lite"\n{phases}\n')

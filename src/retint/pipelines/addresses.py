@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import re
 import time
 import urllib.error
@@ -62,8 +63,10 @@ def fetch(
     address: str, limits: Limits | Callable[[bytes], Limits] = PICTURE, *, timeout: float = CONNECT_SECONDS
 ) -> bytes:
     """Download into memory. Arguments and errors as of `pieces`."""
+    content = io.BytesIO()
     with contextlib.closing(pieces(address, limits, timeout=timeout)) as parts:
-        return b"".join(parts)
+        content.writelines(parts)
+    return content.getvalue()
 
 
 def pieces(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import queue
 import threading
@@ -168,7 +169,7 @@ class _Batch:
         self._craft = craft
         self._room = room
         self._watch_film = watch_film
-        self._contents = Contents(offline=offline, stdin=stdin)
+        self._contents = Contents(offline=offline, stdin=stdin, films=craft.films is not None)
         self._stopped = threading.Event()
         self._decoding = threading.Event()
         self._read: queue.SimpleQueue[Outcome | _Job | _FilmJob | _Need | None] = queue.SimpleQueue()
@@ -218,11 +219,14 @@ class _Batch:
         self._stopped.set()
         self._room.close()
         self._worked.put(None)
+        self._contents.give_up()
         # The reader may hang at a server, and is not waited for then; but to leave a decoder to itself while Python
         # ends is asking for a crash.
-        _join(self._writer, _LAST_FILE_SECONDS)
-        _join(self._reader, _LAST_FILE_SECONDS if self._decoding.is_set() else _LAST_WAIT_SECONDS)
-        self._contents.close()
+        try:
+            _join(self._writer, _LAST_FILE_SECONDS)
+            _join(self._reader, _LAST_FILE_SECONDS if self._decoding.is_set() else _LAST_WAIT_SECONDS)
+        finally:
+            self._contents.close()
 
     # the reader's thread
 
@@ -252,10 +256,15 @@ class _Batch:
             if promised is not None:
                 self._missing(self._namer.targets_of(source, promised))
             elif films is not None and source.relative.suffix.lower() in FILM_SUFFIXES:
-                self._missing(self._namer.film_targets_of(source, films.suffix(source.relative)))
+                with contextlib.suppress(OutputError):  # it may hold a photograph, which can go where a film cannot
+                    self._missing(self._namer.film_targets_of(source, films.suffix(source.relative)))
         content = self._contents.open(source)
         if isinstance(content, Path) and recognise_film(content, source.shown) is not None:
-            return self._open_film(source, content, many=many)
+            try:
+                return self._open_film(source, content, many=many)
+            except BaseException:
+                self._contents.leave(content)
+                raise
         format = recognise(content, source.shown) or format_promised(source.relative.suffix) or "PNG"
         targets = self._namer.targets_of(source, format)
         missing = self._missing(targets)

@@ -6,6 +6,7 @@ first critic phase on they make a cycle, which is repeated until it brings nothi
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -133,6 +134,10 @@ class Recipe:
             raise RecipeError(f"got variant {self.variant!r}, wanted one of: {', '.join((*VARIANTS, *MENDERS))}")
         if not self.restores and not (self.encoder_weights and self.feature_weights):
             raise RecipeError(f"variant {self.variant!r} wants encoder_weights and feature_weights, got one or none")
+        if self.cycles < 1 or self.critic_width < 1:
+            raise RecipeError(
+                f"got cycles {self.cycles} and critic_width {self.critic_width}, wanted 1 or more of either"
+            )
         if 0 < self.photo_side < 32:
             raise RecipeError(f"got photo_side {self.photo_side}, wanted at least 32, or 0")
         if len(set(self.feature_networks)) < len(self.feature_networks):
@@ -218,6 +223,8 @@ class Recipe:
         for name, value, fits, wanted in (
             ("rate", phase.rate, phase.rate > 0, "more than 0"),
             ("encoder_rates", rates := phase.encoder_rates, len(rates) == 2 and min(rates) >= 0, "two of 0 or more"),
+            ("checkpoint_every", phase.checkpoint_every, phase.checkpoint_every >= 1, "1 or more"),
+            ("chroma_beta", phase.losses.chroma_beta, phase.losses.chroma_beta > 0, "more than 0"),
             ("warm", phase.warm, 0 <= phase.warm <= 1, "a share of 0 to 1"),
             ("average", phase.average, 0 <= phase.average < 1, "a decay of 0 to less than 1"),
             ("pictures", phase.pictures, 0 < phase.pictures <= 1, "a share of more than 0 to 1"),
@@ -276,7 +283,9 @@ class Recipe:
 T = TypeVar("T")
 
 
-def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
+def _build(kind: type[T], table: object, where: str) -> T:
+    if not isinstance(table, Mapping):
+        raise RecipeError(f"{where}: got {table!r}, wanted a table of names and values")
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(table) - known)
     if unknown:
@@ -291,7 +300,12 @@ def _build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
         raise RecipeError(f"{where}: {error}") from error
 
 
-_SCALARS: dict[object, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+_SCALARS: dict[object, str] = {
+    bool: "true or false",
+    int: "a whole number of 0 or more",
+    float: "a number of 0 or more",
+    str: "text in quotes",
+}
 
 
 def _misfit(hint: Any, value: object) -> str | None:
@@ -300,12 +314,14 @@ def _misfit(hint: Any, value: object) -> str | None:
         choices = get_args(hint)
         return None if value in choices else f"{', '.join(choices[:-1])} or {choices[-1]}"
     fits = type(value) is hint or (hint is float and type(value) is int)
+    if fits and isinstance(value, (int, float)):
+        fits = 0 <= value < math.inf
     return None if fits else _SCALARS.get(hint)
 
 
-def _numbers(value: object, name: str, place: str) -> tuple[float, ...]:
-    if not isinstance(value, list) or not all(type(one) in (int, float) for one in value):
-        raise RecipeError(f"{place}: got {name} {value!r}, wanted a list of numbers")
+def _list(value: object, of: type, name: str, place: str) -> tuple[Any, ...]:
+    if not isinstance(value, list) or any(_misfit(of, one) for one in value):
+        raise RecipeError(f"{place}: got {name} {value!r}, wanted a list, each {_SCALARS[of]}")
     return tuple(value)
 
 
@@ -316,26 +332,29 @@ def parse_recipe(text: str, *, where: str = "recipe") -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where}: not TOML: {error}") from error
     phases = []
-    for index, raw in enumerate(table.pop("phases", [])):
+    tables = table.pop("phases", [])
+    if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        raise RecipeError(f"{where}: got phases {tables!r}, wanted [[phases]] tables")
+    for index, raw in enumerate(tables):
         place = f"{where}, phase {raw.get('name', index + 1)}"
         losses = raw.pop("losses", {})
         if not isinstance(losses, dict):
             raise RecipeError(f"{place}: got losses {losses!r}, wanted a table, as {{ chroma = 1.0 }}")
         if "bands" in losses:
-            losses["bands"] = _numbers(losses["bands"], "bands", place)
+            losses["bands"] = _list(losses["bands"], float, "bands", place)
         parts: dict[str, Any] = {"losses": _build(Losses, losses, f"{place}, losses")}
         if "damage" in raw:
             table_of_damage = raw.pop("damage")
             if not isinstance(table_of_damage, dict):
                 raise RecipeError(f"{place}: got damage {table_of_damage!r}, wanted a table, as {{ clean = 0.1 }}")
             if "kinds" in table_of_damage:
-                table_of_damage["kinds"] = tuple(table_of_damage["kinds"])
+                table_of_damage["kinds"] = _list(table_of_damage["kinds"], str, "kinds", place)
             parts["damage"] = _build(Damage, table_of_damage, f"{place}, damage")
         if "augmentation" in raw:
             parts["augmentation"] = _build(Augmentation, raw.pop("augmentation"), f"{place}, augmentation")
-        for name in ("encoder_rates", "feature_sizes"):
+        for name, of in (("encoder_rates", float), ("feature_sizes", int)):
             if name in raw:
-                parts[name] = _numbers(raw.pop(name), name, place)
+                parts[name] = _list(raw.pop(name), of, name, place)
         phases.append(_build(Phase, {**raw, **parts}, place))
     augmentation = _build(Augmentation, table.pop("augmentation", {}), f"{where}, augmentation")
     networks = table.get("feature_weights", "")
