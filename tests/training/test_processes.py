@@ -15,8 +15,9 @@ from retint.errors import TrainingError
 from retint.training.processes import Processes
 
 SCRIPT = """
-import sys, torch
+import atexit, torch
 from retint.training.processes import Processes
+atexit.register(lambda: print("talking" if torch.distributed.is_initialized() else "parted"))  # runs last
 processes = Processes("cpu")
 first, second, idle = (torch.nn.Parameter(torch.zeros(shape)) for shape in ((2, 3), (4,), (1,)))
 first.grad = torch.full((2, 3), float(processes.rank + 1))
@@ -61,6 +62,7 @@ def test_two_processes_average_gradients_and_take_one_turn():
     said = both("-c", SCRIPT)
     assert "rank 0 of 2 first" in said[0]
     assert "rank 1 of 2 other" in said[1]
+    assert all("parted" in one for one in said), "or Python may end while they still talk, and abort"
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ as they are, for all that training needs from it is the mean of the gradients.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -81,7 +82,10 @@ def _accelerator(*, cpu: bool) -> Any:
             "training in several processes needs accelerate, which is not installed; do this: "
             "pip install 'retint[train]'"
         ) from missing
-    return Accelerator(cpu=cpu)
+    accelerator = Accelerator(cpu=cpu)
+    # Else its threads are still talking to the peers when Python ends, and now and then abort the process (SIGABRT).
+    atexit.register(accelerator.end_training)
+    return accelerator
 
 
 def _single_device(device: str) -> str:
