@@ -1,9 +1,9 @@
 """Where a model's colours are right: chroma by octaves, and what true detail would be worth.
 
 python benchmarks/bands.py PHOTOS... [--model lite FILE ...] [--render-factor N ...] [--count 100] [--oracles]
-                           [--colourfulness 22 ...]
+                           [--colourfulness 22 ...] [--side 256]
 
-Photographs by the protocol of `retint evaluate` (256x256, the true lightness). For each octave of chroma (what lies
+Photographs by the protocol of `retint evaluate` (256x256, the true lightness), or brought from there to SIDE px. For each octave of chroma (what lies
 between Gaussian blurs of two widths, px): the correlation of the model's with the true one, and its deviation as a
 share of the true one's. Below, PSNR, CF and the Frechet distance over EfficientNet-Lite0 as a share of grey's: as it
 is; with chroma scaled until CF is what was asked for, so that models compare at one strength of colour; and with
@@ -50,18 +50,22 @@ def joined(coarse: Chroma, fine: Chroma, sigma: float) -> Chroma:
 class Truth:
     """The photographs, and what a network sees in them."""
 
-    def __init__(self, sources: list[Path], count: int) -> None:
+    def __init__(self, sources: list[Path], count: int, side: int) -> None:
         self.space = efficientnet_lite0()
         self.pictures: list[Rgb] = []
         with Photos(sources) as photos:
             for file in photos.files:
                 if len(self.pictures) < count and (picture := photos.read(file)) is not None:
-                    self.pictures.append(picture)
+                    at_side = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+                    self.pictures.append(np.asarray(at_side) if side != len(picture) else picture)
         self.grays = [gray_of(picture) for picture in self.pictures]
         self.chroma = [chroma_of(picture) for picture in self.pictures]
         self.features = self.described(self.pictures)
         left_gray = [with_true_lightness(gray, true) for gray, true in zip(self.grays, self.pictures, strict=True)]
         self.gray_distance = frechet_distance(self.described(left_gray), self.features)
+        pairs = list(zip(left_gray, self.pictures, strict=True))
+        print(f"grey: {np.mean([psnr(*pair) for pair in pairs]):.2f} dB; true pictures: CF ", end="")
+        print(f"{np.mean([colourfulness(picture) for picture in self.pictures]):.1f}")
 
     def described(self, pictures: list[Rgb]) -> NDArray[np.float64]:
         return np.stack([self.space.describe(picture) for picture in pictures])
@@ -113,9 +117,10 @@ def main() -> None:
     parser.add_argument("--render-factor", type=int, nargs="*", default=[])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--colourfulness", type=float, nargs="*", default=[22.0])
+    parser.add_argument("--side", type=int, default=256, help="px; 192 is what the training photographs have")
     parser.add_argument("--oracles", action="store_true")
     arguments = parser.parse_args()
-    truth = Truth(arguments.photos, arguments.count)
+    truth = Truth(arguments.photos, arguments.count, arguments.side)
     for model in arguments.model:
         colorizer = load_colorizer(model)
         for factor in arguments.render_factor or [colorizer.default_render_factor]:

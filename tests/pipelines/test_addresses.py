@@ -157,16 +157,16 @@ def test_limits_may_depend_on_what_comes_first(server: str):
         heads.append(head)
         return FILM if head[:512] == REEL[:512] else small
 
-    assert fetch(f"{server}/film", judge) == REEL
+    assert b"".join(pieces(f"{server}/film", judge)) == REEL
     assert heads[0] == b"" and heads[-1] == REEL[:512]
     with pytest.raises(InputError, match=r"not finished within 0\.2 s"):
-        fetch(f"{server}/drip", lambda head: Limits("thing", 1024, 0.2) if head else small)
+        list(pieces(f"{server}/drip", lambda head: Limits("thing", 1024, 0.2) if head else small))
 
 
 @pytest.mark.parametrize("path", ["huge", "film"])
 def test_limits_by_the_content_hold(server: str, path: str):
     with pytest.raises(InputError, match="larger than 512 MiB" if path == "huge" else "larger than 1 MiB"):
-        fetch(f"{server}/{path}", lambda head: Limits("thing", 1024**2, 20) if head else PICTURE)
+        list(pieces(f"{server}/{path}", lambda head: Limits("thing", 1024**2, 20) if head else PICTURE))
 
 
 def test_a_silent_server_is_not_waited_for_without_end(server: str):

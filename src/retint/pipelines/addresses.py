@@ -59,9 +59,7 @@ def name_from(address: str) -> str:
     return (stem[:100] + dot + suffix) or "photo"
 
 
-def fetch(
-    address: str, limits: Limits | Callable[[bytes], Limits] = PICTURE, *, timeout: float = CONNECT_SECONDS
-) -> bytes:
+def fetch(address: str, limits: Limits = PICTURE, *, timeout: float = CONNECT_SECONDS) -> bytes:
     """Download into memory. Arguments and errors as of `pieces`."""
     content = io.BytesIO()
     with contextlib.closing(pieces(address, limits, timeout=timeout)) as parts:
