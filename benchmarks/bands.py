@@ -3,11 +3,12 @@
 python benchmarks/bands.py PHOTOS... [--model lite FILE ...] [--render-factor N ...] [--count 100] [--oracles]
                            [--colourfulness 22 ...] [--side 256]
 
-Photographs by the protocol of `retint evaluate` (256x256, the true lightness), or brought from there to SIDE px. For each octave of chroma (what lies
-between Gaussian blurs of two widths, px): the correlation of the model's with the true one, and its deviation as a
-share of the true one's. Below, PSNR, CF and the Frechet distance over EfficientNet-Lite0 as a share of grey's: as it
-is; with chroma scaled until CF is what was asked for, so that models compare at one strength of colour; and with
---oracles with its coarse chroma and the truth's detail, and the other way round. Markdown on stdout.
+Photographs by the protocol of `retint evaluate` (256x256, the true lightness), or brought from there to SIDE px. For
+each octave of chroma (what lies between Gaussian blurs of two widths, px): the correlation of the model's with the
+true one, and its deviation as a share of the true one's. Below, PSNR, CF and the Frechet distance over
+EfficientNet-Lite0 as a share of grey's: as it is; with chroma scaled until CF is what was asked for, so that models
+compare at one strength of colour; and with --oracles with its coarse chroma and the truth's detail, and the other way
+round. Markdown on stdout.
 """
 
 from __future__ import annotations
